@@ -1,0 +1,36 @@
+/* sha256.h - SHA-256 and the running chain over records.
+ * What:    FIPS 180-4, portable C with SHA-NI chosen at start where the CPU has it; no libcrypto,
+ *          so that replay and tape need no TLS library and give one digest everywhere.
+ *          chain_{n+1} = SHA256(chain_n || record), chain_0 = SHA256(seed text).
+ * Threads: any; state is the caller's.
+ * Errors:  none. */
+#ifndef TG_BASE_SHA256_H
+#define TG_BASE_SHA256_H
+
+#include "engine/base/types.h"
+
+#define TG_SHA256_BYTES 32
+
+typedef struct tg_sha256 {
+  uint32_t h[8];
+  uint64_t len_bytes;
+  uint8_t block[64];
+} tg_sha256_t;
+
+void tg_sha256_init(tg_sha256_t *ctx);
+void tg_sha256_update(tg_sha256_t *ctx, const void *data, size_t len);
+void tg_sha256_final(tg_sha256_t *ctx, uint8_t out[TG_SHA256_BYTES]);
+/* One shot. */
+void tg_sha256(const void *data, size_t len, uint8_t out[TG_SHA256_BYTES]);
+/* 64 lower-case hex digits and a terminator. */
+void tg_sha256_hex(const uint8_t digest[TG_SHA256_BYTES], char out[65]);
+
+typedef struct tg_chain {
+  uint8_t digest[TG_SHA256_BYTES];
+  uint64_t record_cnt;
+} tg_chain_t;
+
+void tg_chain_init(tg_chain_t *chain, const char *seed_text);
+void tg_chain_add(tg_chain_t *chain, const void *record, size_t len);
+
+#endif
