@@ -338,6 +338,14 @@ typedef struct tg_out_alarm {
   int64_t detail[2];
 } tg_out_alarm_t;
 
+typedef struct tg_ctl_adopt {
+  uint8_t session;              /* tg_session_t */
+  uint8_t slot;                 /* hand-over slot of that session */
+  uint16_t pad0;
+  uint32_t gen;
+  int64_t pad1[5];
+} tg_ctl_adopt_t;
+
 typedef struct tg_msg {
   uint32_t ring_lap;            /* spsc.h's; 0 outside a ring and on tape */
   uint8_t kind;                 /* tg_msg_kind_t */
