@@ -149,7 +149,7 @@ typedef struct tg_acc_order {
   int32_t venue_lag_ms;
   uint8_t side, status;
   uint8_t order_flags;          /* TG_ORDER_* */
-  uint8_t pad0;
+  uint8_t type;                 /* tg_order_type_t, 0 not told */
 } tg_acc_order_t;
 
 typedef struct tg_link {
