@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Done means 1, 6: tools/run on synthetic flow trades over TLS; engine, store and venue agree; its tape replays to itself.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh.inc"
+for topology in fused split; do
+  seconds=30
+  [ "$topology" = split ] && seconds=10
+  dir=$work/$topology
+  "$root/tools/run" --bin "$bin" --seconds "$seconds" --seed 7 --topology "$topology" --dir "$dir" --json "$dir.json" >"$dir.out" 2>&1
+  code=$?
+  check "$topology: tools/run ends with 0" equal "$code" 0
+  [ "$code" = 0 ] || { tail -n 30 "$dir.out"; continue; }
+  check "$topology: messages" at_least "$(json "$dir.json" messages)" 1000
+  check "$topology: book updates" at_least "$(json "$dir.json" book_updates)" 100
+  check "$topology: no gap" equal "$(json "$dir.json" book_gaps)" 0
+  for what in orders_placed orders_amended orders_cancelled fills; do check "$topology: $what" at_least "$(json "$dir.json" $what)" 1; done
+  for what in position open_orders pnl; do check "$topology: $what agrees" equal "$(json "$dir.json" agree.$what)" true; done
+  check "$topology: a line a second" at_least "$(grep -c 'pos' "$dir.out")" $((seconds - 5))
+  for what in p50 p99 p999 max; do check "$topology: tick to order $what" at_least "$(json "$dir.json" tick_to_order_ns.$what)" 1; done
+  tape=$(json "$dir.json" tape)
+  for how in fused split; do
+    check "$topology: replay $how has no difference" "$bin/tickgate" replay "$tape" --topology "$how" --json >"$dir.replay.$how.json"
+    check "$topology: replay $how compared something" at_least "$(json "$dir.replay.$how.json" outputs)" 10
+  done
+  check "$topology: one digest from both topologies" equal "$(json "$dir.replay.fused.json" digest)" "$(json "$dir.replay.split.json" digest)"
+  clang=$root/build/release-clang/bin/tickgate
+  if [ -x "$clang" ]; then
+    check "$topology: clang's replay has no difference" "$clang" replay "$tape" --json >"$dir.replay.clang.json"
+    check "$topology: one digest from gcc and clang" equal "$(json "$dir.replay.clang.json" digest)" "$(json "$dir.replay.fused.json" digest)"
+  else
+    echo "not compared: no clang build at $clang"
+  fi
+  echo "digest $topology $(json "$dir.replay.fused.json" digest)"
+done
+check "nothing is left running" equal "$(pgrep -f "$work" | grep -cvx $$)" 0
+finish
