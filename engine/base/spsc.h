@@ -23,7 +23,7 @@
 #define TG_SPSC_BATCH 32 /* the consumer publishes its head at least this often */
 
 typedef struct tg_spsc_slot {
-  _Atomic uint32_t lap; /* 0 never used; else 1 + (index / slot_cnt) mod 2^32, skipping 0 */
+  _Atomic uint32_t lap; /* 0 never used; else 1 + (index / slot_cnt) mod 2^32 */
   uint8_t data[TG_SPSC_SLOT_BYTES - 4];
 } TG_ALIGNED(TG_CACHE_LINE) tg_spsc_slot_t;
 
@@ -35,19 +35,21 @@ typedef struct tg_spsc {
   /* producer's line */
   TG_ALIGNED(TG_CACHE_LINE) uint64_t tail_cnt; /* messages put so far */
   uint64_t head_cached_cnt;
-  uint64_t depth_max; /* highest depth the producer has seen */
-  uint64_t full_cnt;  /* refusals */
+  uint64_t depth_max;              /* highest depth the producer has seen, at most TG_SPSC_BATCH too low; exact once full */
+  uint64_t full_cnt;               /* refusals */
   _Atomic uint64_t tail_shown_cnt; /* for tg_spsc_depth only */
   /* consumer's line */
-  TG_ALIGNED(TG_CACHE_LINE) uint64_t head_cnt; /* messages got so far */
+  TG_ALIGNED(TG_CACHE_LINE) uint64_t head_cnt;               /* messages got so far */
   TG_ALIGNED(TG_CACHE_LINE) _Atomic uint64_t head_shown_cnt; /* what the producer may reuse */
 } tg_spsc_t;
 
-/* Counts or carves a ring of slot_cnt slots (power of two) in `arena`. 0, -TG_EINVAL, -TG_ENOMEM. */
+/* Counts or carves a ring of slot_cnt slots (power of two) in `arena`; *ring is untouched while counting and on error.
+ * 0, -TG_EINVAL (slot_cnt), -TG_ENOMEM, -TG_ESEALED. */
 TG_MUST_USE int tg_spsc_layout(tg_arena_t *arena, tg_spsc_t *ring, uint64_t slot_cnt);
 
 static inline uint32_t tg_spsc_lap(const tg_spsc_t *ring, uint64_t cnt) {
-  return (uint32_t)(cnt >> ring->slot_shift) + 1u; /* 2^32 laps of >= 2 slots: years at 100 M/s */
+  /* wraps harmlessly: a slot can only hold this lap or the one before */
+  return (uint32_t)(cnt >> ring->slot_shift) + 1u;
 }
 
 /* Free slots the producer can count on now. */
@@ -61,6 +63,7 @@ static inline uint64_t tg_spsc_room(tg_spsc_t *ring) {
 TG_MUST_USE static inline int tg_spsc_put(tg_spsc_t *ring, const void *msg) {
   if (TG_UNLIKELY(ring->tail_cnt - ring->head_cached_cnt >= ring->slot_cnt) && tg_spsc_room(ring) == 0) {
     ring->full_cnt++;
+    ring->depth_max = ring->slot_cnt;
     return -TG_EFULL;
   }
   tg_spsc_slot_t *slot = &ring->slot[ring->tail_cnt & (ring->slot_cnt - 1)];
@@ -68,8 +71,12 @@ TG_MUST_USE static inline int tg_spsc_put(tg_spsc_t *ring, const void *msg) {
   /* release: the data bytes above are visible before the lap that announces them */
   atomic_store_explicit(&slot->lap, tg_spsc_lap(ring, ring->tail_cnt), memory_order_release);
   ring->tail_cnt++;
-  uint64_t depth = ring->tail_cnt - ring->head_cached_cnt;
-  if (depth > ring->depth_max) ring->depth_max = depth;
+  /* The cached head only makes depth look larger. Refresh it when the watermark would grow by a batch: a ring that stays
+   * shallow then pulls the consumer's line once in TG_SPSC_BATCH messages, not on each. */
+  if (TG_UNLIKELY(ring->tail_cnt - ring->head_cached_cnt >= ring->depth_max + TG_SPSC_BATCH)) {
+    uint64_t depth = ring->slot_cnt - tg_spsc_room(ring);
+    if (depth > ring->depth_max) ring->depth_max = depth;
+  }
   atomic_store_explicit(&ring->tail_shown_cnt, ring->tail_cnt, memory_order_relaxed); /* gauge only */
   return 0;
 }
