@@ -18,7 +18,7 @@ static const size_t SIZE_CAP = (size_t)1 << 46; /* half of the 47-bit user addre
 static int prefault(uint8_t *base, size_t size) {
   if (madvise(base, size, MADV_POPULATE_WRITE) == 0) return 0;
   if (errno != EINVAL) return -TG_ENOMEM;
-  for (size_t at = 0; at < size; at += PAGE_BYTES) { /* older kernel */
+  for (size_t at = 0; at < size; at += PAGE_BYTES) {  /* older kernel */
     __atomic_store_n(&base[at], 0, __ATOMIC_RELAXED); /* a store the compiler keeps */
   }
   return 0;
