@@ -1,15 +1,12 @@
 /* control.h - the operator's door: a UNIX socket that answers questions and passes commands on.
  * What:    one request line, one JSON document back, as often as wanted. A request is words ("orders all") or
- *          {"verb":"orders","args":["all"]}; verbs are the rows of control.def. Questions are answered from the mirror; commands
- *          become CMD messages, and their answer waits for the core's own word (OUT_ALARM CMD_DONE or CMD_REFUSED).
- *          Roles come from SO_PEERCRED: root and the engine's uid hold RISK, then risk_uids, operator_uids; anybody else
- *          whom the socket's mode (0660) lets in may look.
- * Owner:   tg_control_open allocates, tg_control_close frees and removes the socket.
- * Threads: one, the cold lane.
- * Limit:   TG_CTL_CLIENTS, TG_CTL_LINE_BYTES, TG_CTL_ANSWER_BYTES, TG_CTL_IDLE_MS; one request under way per client, and the next
- *          is not read before its answer is taken.
- * Errors:  a client's fault is answered {"ok":false,"error":text,"code":name} or, past the caps, ends its connection;
- *          it never reaches the engine. */
+ *          {"verb":"orders","args":["all"]}; verbs are the rows of control.def. Questions are answered from the mirror;
+ * commands become CMD messages, and their answer waits for the core's own word (OUT_ALARM CMD_DONE or CMD_REFUSED). Roles come
+ * from SO_PEERCRED: root and the engine's uid hold RISK, then risk_uids, operator_uids; anybody else whom the socket's mode
+ * (0660) lets in may look. Owner:   tg_control_open allocates, tg_control_close frees and removes the socket. Threads: one, the
+ * cold lane. Limit:   TG_CTL_CLIENTS, TG_CTL_LINE_BYTES, TG_CTL_ANSWER_BYTES, TG_CTL_IDLE_MS; one request under way per client,
+ * and the next is not read before its answer is taken. Errors:  a client's fault is answered
+ * {"ok":false,"error":text,"code":name} or, past the caps, ends its connection; it never reaches the engine. */
 #ifndef TG_COLD_CONTROL_H
 #define TG_COLD_CONTROL_H
 
@@ -32,15 +29,15 @@ struct json_t;
 #define TG_CTL_UIDS 32
 
 typedef struct tg_control_cfg {
-  const char *path;           /* of the socket */
-  const char *operator_uids;  /* comma separated, may be "" */
+  const char *path;          /* of the socket */
+  const char *operator_uids; /* comma separated, may be "" */
   const char *risk_uids;
   const tg_mirror_t *mirror;
   const tg_cold_names_t *names;
-  const tg_conf_t *conf;      /* for `config`; NULL: not available */
-  uint8_t mode;               /* tg_mode_t */
+  const tg_conf_t *conf; /* for `config`; NULL: not available */
+  uint8_t mode;          /* tg_mode_t */
   uint64_t epoch, started_ns;
-  const char *engine;         /* version and commit */
+  const char *engine; /* version and commit */
   void *user;
   /* Hands a CMD message to the core. 0, or -TG_EFULL and the client hears "busy". */
   int (*command)(void *user, const tg_msg_t *cmd);
@@ -84,7 +81,8 @@ struct json_t *tg_control_answer(const tg_control_cfg_t *cfg, uint8_t role, uint
 
 /* ---- UNIX socket addresses of any length ---- */
 
-/* A connected, blocking socket. Descriptor, -TG_ENOTFOUND (nothing there), -TG_EREFUSED (nobody listens), -TG_EPERM, -TG_EIO. */
+/* A connected, blocking socket. Descriptor, -TG_ENOTFOUND (nothing there), -TG_EREFUSED (nobody listens), -TG_EPERM, -TG_EIO.
+ */
 TG_MUST_USE int tg_unix_connect(const char *path);
 /* A listening, non-blocking socket, file mode 0660, under the rules of tg_control_open; *lock_fd holds
  * "<path>.lock" while it lives. Descriptor or error with err_text. */

@@ -18,10 +18,10 @@
 #define TG_EVIDENCE_SUMS "SHA256SUMS"
 
 typedef struct tg_evidence_cfg {
-  const char *dir;                       /* bundles go below it; made when missing */
+  const char *dir; /* bundles go below it; made when missing */
   uint64_t epoch;
-  uint8_t mode;                          /* tg_mode_t */
-  tg_file_ops_t ops;                     /* zeroed = tg_file_ops_posix */
+  uint8_t mode;      /* tg_mode_t */
+  tg_file_ops_t ops; /* zeroed = tg_file_ops_posix */
   void *user;
   void (*log)(void *user, const char *line); /* takes the EVIDENCE_REF line; may be NULL */
 } tg_evidence_cfg_t;
@@ -32,18 +32,19 @@ typedef struct tg_evidence_file {
   size_t len;
 } tg_evidence_file_t;
 
-/* Writes one bundle <dir>/<kind>-<epoch>-<number>. `number` is the caller's counter. 0, -TG_EEXISTS, -TG_ENOSPACE, -TG_EINVAL (names, count),
- * -TG_EIO, -TG_EPERM, -TG_ENOMEM. */
+/* Writes one bundle <dir>/<kind>-<epoch>-<number>. `number` is the caller's counter. 0, -TG_EEXISTS, -TG_ENOSPACE, -TG_EINVAL
+ * (names, count), -TG_EIO, -TG_EPERM, -TG_ENOMEM. */
 TG_MUST_USE int tg_evidence_write(const tg_evidence_cfg_t *cfg, const char *kind, uint64_t number, uint64_t ts_ns,
                                   const tg_evidence_file_t *files, size_t cnt);
 /* Bundle of one OUT_STATE: transition.json, inputs.json, permissions.json (the rows of both states), decisions.json (the
  * last gate decisions). Same errors. */
-TG_MUST_USE int tg_evidence_transition(const tg_evidence_cfg_t *cfg, const tg_mirror_t *mirror, uint64_t number, const tg_msg_t *state);
+TG_MUST_USE int tg_evidence_transition(const tg_evidence_cfg_t *cfg, const tg_mirror_t *mirror, uint64_t number,
+                                       const tg_msg_t *state);
 /* Bundle of one account mismatch: mismatch.json, and the snapshot's canonical rendering when given. Same errors. */
 TG_MUST_USE int tg_evidence_mismatch(const tg_evidence_cfg_t *cfg, uint64_t number, uint64_t ts_ns, const char *rule,
                                      const tg_acct_t *acct, const tg_msg_t *alarm);
-/* Checks every file of a bundle against its sums. 0, -TG_ECORRUPT (differs, missing, or a file that no sum covers), -TG_ENOTFOUND,
- * -TG_EIO; err_text names the file. */
+/* Checks every file of a bundle against its sums. 0, -TG_ECORRUPT (differs, missing, or a file that no sum covers),
+ * -TG_ENOTFOUND, -TG_EIO; err_text names the file. */
 TG_MUST_USE int tg_evidence_verify(const char *dir, char *err_text, size_t err_cap);
 
 #endif

@@ -42,8 +42,8 @@ void tg_metrics_put_hist(tg_metrics_out_t *out, const char *stage, const tg_hist
 void tg_metrics_put_mirror(tg_metrics_out_t *out, const tg_mirror_t *mirror, uint64_t now_ns);
 
 typedef struct tg_metrics_cfg {
-  const char *listen;       /* path of a UNIX socket, or "127.0.0.1:PORT" */
-  uint8_t mode;             /* tg_mode_t: a label on every metric */
+  const char *listen; /* path of a UNIX socket, or "127.0.0.1:PORT" */
+  uint8_t mode;       /* tg_mode_t: a label on every metric */
   void *user;
   /* Puts all values, metric by metric. */
   void (*collect)(void *user, tg_metrics_out_t *out);

@@ -33,7 +33,7 @@ typedef struct tg_mirror_symbol {
   tg_md_mark_t mark;
   uint8_t book_state, book_reason; /* tg_book_state_t, tg_book_reason_t */
   uint64_t book_ns, book_gap_cnt, book_updates;
-  tg_book_t *book;                       /* our own copy from the same messages; NULL: books are off */
+  tg_book_t *book; /* our own copy from the same messages; NULL: books are off */
   tg_arena_t book_arena;
   bool has_position;
   tg_out_position_t position;
@@ -62,32 +62,32 @@ typedef struct tg_mirror_link {
 } tg_mirror_link_t;
 
 typedef struct tg_mirror_counts {
-  uint64_t kind[256];                    /* messages by kind */
+  uint64_t kind[256]; /* messages by kind */
   uint64_t in, out, odd;
   uint64_t orders_placed, orders_amended, orders_cancelled, queries, cancel_alls; /* requests that left the core */
   uint64_t fills, maker_fills;
   uint64_t book_updates, book_gaps;
-  uint64_t answer[8];                    /* by tg_outcome_t */
+  uint64_t answer[8]; /* by tg_outcome_t */
   uint64_t decision[TG_MIRROR_DECISION_KINDS][TG_MIRROR_REASONS];
-  uint64_t gate_first[TG_MIRROR_GATES];  /* blocked, by the lowest set bit */
-  uint64_t gate_any[TG_MIRROR_GATES];    /* every set bit */
+  uint64_t gate_first[TG_MIRROR_GATES];    /* blocked, by the lowest set bit */
+  uint64_t gate_any[TG_MIRROR_GATES];      /* every set bit */
   uint64_t blocked[TG_COLD_FSM_STATES][4]; /* by (state, tg_intent_t) */
   uint64_t transition[TG_COLD_FSM_STATES][TG_COLD_FSM_STATES];
   uint64_t transition_reason[TG_MIRROR_REASONS];
-  uint64_t alarm[64];                    /* by tg_alarm_t */
+  uint64_t alarm[64]; /* by tg_alarm_t */
   uint64_t syncs_good, syncs_failed;
   uint64_t orders_dropped;
 } tg_mirror_counts_t;
 
 typedef struct tg_mirror {
   const tg_cold_names_t *names;
-  tg_book_cfg_t book_cfg;                /* level_cap 0: books are off */
-  uint64_t last_ns;                      /* of the newest message */
-  uint8_t state, state_reason;           /* lifecycle */
+  tg_book_cfg_t book_cfg;      /* level_cap 0: books are off */
+  uint64_t last_ns;            /* of the newest message */
+  uint8_t state, state_reason; /* lifecycle */
   uint64_t state_since_ns;
-  bool armed, kill;                      /* by the commands and settings that went past */
+  bool armed, kill; /* by the commands and settings that went past */
   tg_mirror_symbol_t symbol[TG_INSTR_MAX];
-  tg_mirror_order_t *order;              /* TG_MIRROR_ORDERS slots, open addressing by client id */
+  tg_mirror_order_t *order; /* TG_MIRROR_ORDERS slots, open addressing by client id */
   uint32_t order_used, order_open, ended_seq;
   uint32_t ended_slot_cnt;
   tg_mirror_ring_t fills, decisions, transitions, alarms, trips, trips_second;

@@ -10,7 +10,7 @@
 #include "engine/base/types.h"
 
 typedef struct tg_cold_names {
-  const char *(*fsm_state)(unsigned state);   /* engine/core/lifecycle.def */
+  const char *(*fsm_state)(unsigned state); /* engine/core/lifecycle.def */
   const char *(*fsm_reason)(unsigned reason);
   unsigned fsm_state_cnt;                     /* states are 0 .. cnt - 1; <= TG_COLD_FSM_STATES */
   const char *(*order_state)(unsigned state); /* engine/core/order.def */

@@ -26,7 +26,7 @@ typedef struct tg_store tg_store_t;
 
 /* What is known of a run when it starts. */
 typedef struct tg_store_run {
-  uint8_t mode;              /* tg_mode_t */
+  uint8_t mode; /* tg_mode_t */
   uint64_t started_ns, seed;
   const char *engine;        /* version and commit */
   const char *config_sha256; /* hex */
@@ -35,13 +35,13 @@ typedef struct tg_store_run {
 
 /* Position of one instrument, from the fills table alone. */
 typedef struct tg_store_pos {
-  int64_t qty_lots;      /* signed */
-  int64_t cost_e8;       /* sum of px*qty of the open side, >= 0 for longs and shorts alike */
-  int64_t realised_e8;   /* before commission and funding */
+  int64_t qty_lots;    /* signed */
+  int64_t cost_e8;     /* sum of px*qty of the open side, >= 0 for longs and shorts alike */
+  int64_t realised_e8; /* before commission and funding */
   int64_t commission_e8;
   int64_t funding_e8;
   uint64_t fill_cnt;
-  bool adopted;          /* a position was adopted from the venue at some point: qty and cost start there */
+  bool adopted; /* a position was adopted from the venue at some point: qty and cost start there */
 } tg_store_pos_t;
 
 typedef struct tg_store_stats {

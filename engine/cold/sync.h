@@ -91,7 +91,8 @@ const char *tg_acct_rule_name(tg_acct_rule_t rule);
 
 /* Counts of broken rules inside one snapshot; `last_ts_ms` is that of the last accepted one, 0 none. Returns bits
  * (1 << rule). */
-uint32_t tg_acct_check(const tg_acct_t *acct, int64_t last_ts_ms, bool dual_side, bool want_dual_side, uint64_t count[TG_ACCT_RULE_CNT]);
+uint32_t tg_acct_check(const tg_acct_t *acct, int64_t last_ts_ms, bool dual_side, bool want_dual_side,
+                       uint64_t count[TG_ACCT_RULE_CNT]);
 
 /* ---- scheduler ---- */
 
@@ -126,9 +127,9 @@ typedef enum tg_sync_fail { TG_SYNC_FAILS(SF) TG_SYNC_FAIL_CNT } tg_sync_fail_t;
 const char *tg_sync_fail_name(unsigned fail);
 
 typedef struct tg_sync_cfg {
-  uint64_t period_ns, timeout_ns;        /* of a round */
+  uint64_t period_ns, timeout_ns; /* of a round */
   uint64_t alert_age_ns, data_alert_age_ns;
-  bool want_dual_side;                   /* configured position mode */
+  bool want_dual_side; /* configured position mode */
   tg_acct_map_t map;
 } tg_sync_cfg_t;
 
@@ -136,22 +137,22 @@ typedef struct tg_sync_cfg {
 #define TG_SYNC_ALERT_DATA 0x2u /* newest venue data older than data_alert_age and the account is not empty */
 
 typedef struct tg_sync_stats {
-  uint64_t rounds, good, rejected;       /* begun; accepted; complete but breaking a rule that forbids use */
+  uint64_t rounds, good, rejected; /* begun; accepted; complete but breaking a rule that forbids use */
   uint64_t why[TG_SYNC_WHY_CNT], fail[TG_SYNC_FAIL_CNT], rule[TG_ACCT_RULE_CNT];
-  uint64_t age_ns, data_age_ns;          /* UINT64_MAX: never */
-  uint32_t alerts;                       /* TG_SYNC_ALERT_* */
-  uint64_t snapshot_no;                  /* of the last accepted */
+  uint64_t age_ns, data_age_ns; /* UINT64_MAX: never */
+  uint32_t alerts;              /* TG_SYNC_ALERT_* */
+  uint64_t snapshot_no;         /* of the last accepted */
 } tg_sync_stats_t;
 
 #define TG_SYNC_MSG_MAX (TG_ACCT_POSITIONS + TG_ACCT_ORDERS + TG_ACCT_BALANCES)
 
 typedef struct tg_sync {
   tg_sync_cfg_t cfg;
-  tg_acct_t acct;                        /* under way */
-  tg_acct_t good;                        /* last accepted, sorted */
-  tg_msg_t msg[TG_SYNC_MSG_MAX];         /* rows of the round, handed on unchanged */
-  uint32_t msg_cnt, missing;             /* TG_SYNC_WANT_* not answered yet */
-  uint32_t wanted_why;                   /* bits of reasons waiting */
+  tg_acct_t acct;                /* under way */
+  tg_acct_t good;                /* last accepted, sorted */
+  tg_msg_t msg[TG_SYNC_MSG_MAX]; /* rows of the round, handed on unchanged */
+  uint32_t msg_cnt, missing;     /* TG_SYNC_WANT_* not answered yet */
+  uint32_t wanted_why;           /* bits of reasons waiting */
   bool running, have_good, started, dual_side;
   int fail_err;
   uint64_t begun_ns, next_ns, good_ns;

@@ -33,15 +33,15 @@ typedef enum tg_tape_type {
 /* What the header of a segment says. */
 typedef struct tg_tape_head {
   uint32_t format_version, msg_version;
-  uint64_t created_ns;                       /* engine time when the segment was begun */
-  uint64_t epoch;                            /* run epoch, see store.h */
-  uint64_t seed;                             /* of the run's only random generator */
-  uint64_t first_record;                     /* messages in earlier segments of this run */
-  uint32_t segment;                          /* 0, 1, ... */
-  uint8_t mode;                              /* tg_mode_t */
-  uint8_t config_sha256[TG_SHA256_BYTES];    /* of the effective settings' text */
-  uint8_t prev_chain[TG_SHA256_BYTES];       /* chain at the end of the previous segment */
-  char engine[TG_TAPE_ENGINE_BYTES];         /* version and commit, zero padded */
+  uint64_t created_ns;                    /* engine time when the segment was begun */
+  uint64_t epoch;                         /* run epoch, see store.h */
+  uint64_t seed;                          /* of the run's only random generator */
+  uint64_t first_record;                  /* messages in earlier segments of this run */
+  uint32_t segment;                       /* 0, 1, ... */
+  uint8_t mode;                           /* tg_mode_t */
+  uint8_t config_sha256[TG_SHA256_BYTES]; /* of the effective settings' text */
+  uint8_t prev_chain[TG_SHA256_BYTES];    /* chain at the end of the previous segment */
+  char engine[TG_TAPE_ENGINE_BYTES];      /* version and commit, zero padded */
 } tg_tape_head_t;
 
 /* ---- writer ---- */
@@ -59,12 +59,12 @@ typedef struct tg_tape_cfg {
 typedef struct tg_tape tg_tape_t;
 
 typedef struct tg_tape_stats {
-  uint64_t in_cnt, out_cnt;    /* messages put, all segments */
-  uint64_t bytes;              /* uncompressed bytes written */
-  uint64_t segments;           /* begun */
-  uint64_t lost_cnt;           /* messages put after it broke */
-  uint64_t buffered_bytes;     /* not yet written */
-  int broken;                  /* 0, or the first error, -TG_E* */
+  uint64_t in_cnt, out_cnt; /* messages put, all segments */
+  uint64_t bytes;           /* uncompressed bytes written */
+  uint64_t segments;        /* begun */
+  uint64_t lost_cnt;        /* messages put after it broke */
+  uint64_t buffered_bytes;  /* not yet written */
+  int broken;               /* 0, or the first error, -TG_E* */
 } tg_tape_stats_t;
 
 /* Begins segment 0 and reserves its room, so that a full disk is told at the start. 0, -TG_ENOSPACE, -TG_EPERM,
