@@ -49,7 +49,7 @@ typedef struct tg_book_cfg {
 } tg_book_cfg_t;
 
 typedef struct tg_book_counters {
-  uint64_t depth_event_cnt;         /* complete depth events seen, snapshots not counted */
+  uint64_t depth_event_cnt;         /* heads of depth events seen, snapshots not counted */
   uint64_t applied_cnt;             /* depth events applied */
   uint64_t dropped_before_sync_cnt; /* depth events older than the snapshot they met */
   uint64_t dropped_old_cnt;         /* depth events at or below last_id of a LIVE book (an overlap of two sessions) */
@@ -86,6 +86,8 @@ typedef struct tg_book_depth {
   uint32_t level_cnt;
 } tg_book_depth_t;
 
+#define TG_BOOK_PX_MAX (INT64_C(1) << 50) /* a price beyond it is malformed: keeps every formula inside 128 bits */
+
 /* Events at which one stream may run ahead of the other and still be compared (power of two). */
 #define TG_BOOK_MEET_CNT 256u
 
@@ -111,9 +113,8 @@ typedef struct tg_book_event {
 typedef struct tg_book {
   tg_top_t top; /* first line: what strategy and gates read */
   uint8_t state;
-  uint8_t link_down;
-  uint8_t snapshot_held; /* SYNCING: the ladders hold a snapshot that waits for its first event */
-  uint8_t depth_top_ok;  /* both sides of the depth book there */
+  uint8_t link_up, link_down; /* both 0: never told */
+  uint8_t snapshot_held;      /* SYNCING: the ladders hold a snapshot that waits for its first event */
   uint32_t link_gen;
   uint64_t last_id;         /* u of the last depth event applied, or lastUpdateId of the snapshot held */
   uint64_t chain_id;        /* u of the last depth event of the chain, buffered or applied; 0 no chain */
@@ -125,9 +126,7 @@ typedef struct tg_book {
   tg_msg_t *buffer;
   uint32_t buffer_cnt;
   uint32_t buffer_event_cnt;
-  uint32_t buffer_head_idx; /* head of the event under way */
-  uint64_t want_ns;         /* ts of the last WANT_SNAPSHOT, 0 none yet */
-  uint8_t wanted;           /* a snapshot is needed; said again every snapshot_retry_ns */
+  uint64_t want_ns; /* ts of the last WANT_SNAPSHOT, 0 none yet */
   tg_book_meets_t ticker_meets, depth_meets;
   tg_book_change_t change;
   tg_book_counters_t counters;

@@ -35,7 +35,11 @@ typedef struct tg_feature_cfg {
   uint64_t bucket_ns;    /* a VPIN bucket holds about this much time of average volume */
   uint64_t markout_ns;   /* horizon of the markout */
   uint64_t slice_ns;     /* trades of one side within this time are one markout sample */
-  uint8_t markout_shift; /* EWMA weight 2^-shift per slice */
+  uint8_t markout_shift; /* EWMA weight 2^-shift per slice, 2 .. 12 */
+  /* part of the score = clamp((x - base) / unit, 0, 2); the score is the sum of the parts; units > 0 */
+  int64_t vpin_base_e8, vpin_unit_e8;       /* x = VPIN */
+  int64_t markout_base_e8, markout_unit_e8; /* x = markout / (slow volatility * sqrt(horizon)) */
+  int64_t burst_base_e8, burst_unit_e8;     /* x = fast / slow volatility */
 } tg_feature_cfg_t;
 
 /* Read-only results. _e8 are scaled by 10^8. */
@@ -43,21 +47,22 @@ typedef struct tg_feature_view {
   bool top_ok;              /* the five below are of a valid top; else 0 */
   int64_t mid_half_ticks;   /* bid + ask: the mid in half ticks */
   int64_t spread_ticks;     /* ask - bid */
-  int64_t micro_ticks_e8;   /* (bid * ask_qty + ask * bid_qty) / (bid_qty + ask_qty), rounded down */
+  int64_t micro_ticks_e8;   /* (bid * ask_qty + ask * bid_qty) / (bid_qty + ask_qty), rounded down; saturates */
   int64_t imbalance_top_e8; /* (bid_qty - ask_qty) / (bid_qty + ask_qty), -1 .. 1 */
   int64_t imbalance_n_e8;   /* the same over imbalance_level_cnt levels of the depth book */
   int64_t ofi_last_lots;    /* e_n of the last top change, > 0 buying pressure */
   int64_t ofi_lots;         /* sum of e_n since start (wraps never: saturates) */
   int64_t ofi_decayed_lots; /* e_n with half-life flow_half_life_ns */
-  bool vol_ok;              /* both volatilities have seen 2^shift samples */
+  bool vol_ok;              /* fast volatility has seen 2^shift samples */
+  bool vol_slow_ok;         /* four times as many; until 2^slow shift it is a plain mean */
   int64_t vol_fast_bps_e8;  /* standard deviation of the mid's return, bps per square root of a second */
   int64_t vol_slow_bps_e8;
   int64_t buy_lots_decayed; /* aggressive volume, half-life flow_half_life_ns */
   int64_t sell_lots_decayed;
   int64_t flow_imbalance_e8;                         /* (buy - sell) / (buy + sell) of those, 0 when nothing */
-  bool vpin_ok;                                      /* all buckets full */
+  bool vpin_ok;                                      /* all buckets full, and no minute without a full one since */
   int64_t vpin_e8;                                   /* 0 .. 1 */
-  bool markout_ok;                                   /* 2^markout_shift slices seen */
+  bool markout_ok;                                   /* 2^(markout_shift - 2) slices seen, and no minute without one since */
   int64_t markout_bps_e8;                            /* EWMA: > 0 the mid follows the takers: makers lose */
   int64_t toxicity_e8;                               /* the score; 0 until something is known */
   int64_t tox_vpin_e8, tox_markout_e8, tox_burst_e8; /* its three parts */
@@ -78,7 +83,8 @@ typedef struct tg_feature_mark { /* a slice of trades waiting for its markout */
 typedef struct tg_feature {
   tg_feature_view_t view;
   tg_feature_cfg_t cfg;
-  tg_top_t last_top; /* for OFI; invalid at start and after a break */
+  int64_t horizon_e4; /* square root of the markout horizon in seconds */
+  tg_top_t last_top;  /* for OFI; invalid at start and after a break */
   tg_feature_decay_t ofi, buy, sell;
   uint64_t sample_ns; /* next sample is due here; 0 none yet */
   int64_t sample_half_ticks;
@@ -87,6 +93,8 @@ typedef struct tg_feature {
   int64_t bucket_lots;              /* volume of one bucket; 0 while unknown */
   tg_feature_decay_t volume;        /* decides bucket_lots */
   uint64_t volume_start_ns;
+  int64_t volume_lots;                             /* since then, for the first minute */
+  uint64_t bucket_ns;                              /* when the last bucket was full */
   int64_t bucket_buy_lots, bucket_sell_lots;       /* the one being filled */
   int64_t bucket_diff_lots[TG_FEATURE_BUCKET_CNT]; /* |buy - sell| of the full ones */
   int64_t bucket_size_lots[TG_FEATURE_BUCKET_CNT];
@@ -94,11 +102,12 @@ typedef struct tg_feature {
   tg_feature_mark_t mark[TG_FEATURE_MARK_CNT];
   uint32_t mark_put_cnt, mark_got_cnt;
   uint64_t slice_cnt;
+  uint64_t slice_ns; /* when the last markout was taken */
   uint64_t mark_lost_cnt;
 } tg_feature_t;
 
-/* Defaults: 5 levels, half-life 5 s, samples of 250 ms with 2^-4 (4 s) and 2^-10 (4 min), buckets of 1 s,
- * markout after 1 s over slices of 100 ms with 2^-6. */
+/* Defaults: 5 levels; half-life 5 s; samples of 250 ms with 2^-4 (4 s) and 2^-10 (4 min); buckets of 1 s; markout after 1 s
+ * over slices of 100 ms with 2^-6; bases and units as calibrated in docs/book.md. */
 void tg_feature_cfg_default(tg_feature_cfg_t *cfg);
 
 /* Clears everything. 0, -TG_EINVAL (a field out of its range). */
