@@ -14,11 +14,11 @@ static const char *const err_name[TG_ERR_CNT] = {
 };
 
 const char *tg_err_text(int err) {
-  int e = err < 0 ? -err : err;
-  return e >= 0 && e < TG_ERR_CNT ? err_text[e] : "unknown error";
+  unsigned e = err < 0 ? 0u - (unsigned)err : (unsigned)err;
+  return e < TG_ERR_CNT ? err_text[e] : "unknown error";
 }
 
 const char *tg_err_name(int err) {
-  int e = err < 0 ? -err : err;
-  return e >= 0 && e < TG_ERR_CNT ? err_name[e] : "E?";
+  unsigned e = err < 0 ? 0u - (unsigned)err : (unsigned)err;
+  return e < TG_ERR_CNT ? err_name[e] : "E?";
 }

@@ -103,7 +103,6 @@ int tg_hist_print_hgrm(const tg_hist_t *hist, FILE *out, double scale) {
   while (hist->cnt) {
     uint64_t value = tg_hist_quantile(hist, q);
     uint64_t seen = count_to(hist, value);
-    double reached = (double)seen / (double)hist->cnt;
     if (seen == hist->cnt) {
       (void)fprintf(out, "%12.3f %2.12f %10llu\n", (double)value / scale, 1.0, (unsigned long long)seen);
       break;
@@ -112,7 +111,8 @@ int tg_hist_print_hgrm(const tg_hist_t *hist, FILE *out, double scale) {
     do { /* past what this value already covers */
       q += step;
       if (1.0 - q <= step * TICKS_PER_HALF) step /= 2;
-    } while (q <= reached && step > 1e-15);
+      if (step < 1e-15) q = 1.0;
+    } while (q * (double)hist->cnt <= (double)seen);
   }
   (void)fprintf(out, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", tg_hist_mean(hist) / scale,
                 standard_deviation(hist) / scale);
