@@ -48,7 +48,8 @@ static void lane_loop(tg_lane_t *lane) {
   while (!atomic_load_explicit(&lane->stop, memory_order_relaxed)) {
     uint64_t now_ns = tg_clock_now_ns(lane->clock);
     uint64_t wait_ns = idle_streak > 64 ? lane->park_ns : 0;
-    uint32_t work = tg_io_turn(lane->io, now_ns, wait_ns);
+    int io_work = tg_io_turn(lane->io, now_ns, wait_ns);
+    uint32_t work = io_work > 0 ? (uint32_t)io_work : 0;
     if (wait_ns) now_ns = tg_clock_now_ns(lane->clock);
     for (uint32_t i = 0; i < lane->stage_cnt; i++) work += lane->stage[i].ops->turn(lane->stage[i].self, now_ns);
     idle_streak = work ? 0 : idle_streak + 1;

@@ -42,16 +42,16 @@ struct tg_lane {
   const char *name;
   tg_stage_t stage[TG_LANE_STAGES_MAX];
   uint32_t stage_cnt;
-  int cpu;              /* -1: not pinned */
+  int cpu; /* -1: not pinned */
   bool hot;
-  uint64_t park_ns;     /* wait inside io_uring_enter when idle; 0 = spin */
+  uint64_t park_ns; /* wait inside io_uring_enter when idle; 0 = spin */
   const tg_clock_t *clock;
   tg_io_t *io;
   pthread_t thread;
   bool started;
-  _Atomic int state;    /* tg_lane_state; the main thread polls it */
-  _Atomic int stop;     /* main thread asks, lane obeys at its next turn */
-  int err;              /* first error of init, valid when state is FAILED */
+  _Atomic int state; /* tg_lane_state; the main thread polls it */
+  _Atomic int stop;  /* main thread asks, lane obeys at its next turn */
+  int err;           /* first error of init, valid when state is FAILED */
   const char *err_stage;
   /* gauges, written by the lane only */
   _Atomic uint64_t turn_cnt, busy_cnt, turn_ns_max, alive_ns;

@@ -21,16 +21,16 @@ typedef struct tg_stage_core {
   tg_core_t *core;
   tg_core_cfg_t cfg;
   const tg_clock_t *clock;
-  tg_core_shared_t *shared;   /* seqlocks read by screen, control and metrics */
+  tg_core_shared_t *shared; /* seqlocks read by screen, control and metrics */
   tg_msg_t *out_mem;
-  tg_spsc_t *sticky;          /* ring of a many-line event under way, or NULL */
+  tg_spsc_t *sticky; /* ring of a many-line event under way, or NULL */
   uint64_t timer_ns, timer_next_ns, timer_no;
   uint8_t pressure_level[TG_RING_CNT];
-  bool halted;                /* the journal had no room */
+  bool halted; /* the journal had no room */
   /* gauges */
   uint64_t input_cnt, output_cnt, halt_cnt;
-  _Atomic int stopped;        /* tg_core_stopped, shown to the main thread */
-  tg_hist_t step_ns;          /* one sample each 64 inputs: two clock reads */
+  _Atomic int stopped; /* tg_core_stopped, shown to the main thread */
+  tg_hist_t step_ns;   /* one sample each 64 inputs: two clock reads */
 } tg_stage_core_t;
 
 extern const tg_stage_ops_t tg_stage_core_ops;

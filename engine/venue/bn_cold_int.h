@@ -1,0 +1,93 @@
+/* bn_cold_int.h - what the files of bn_cold share. Not for others. */
+#ifndef TG_VENUE_BN_COLD_INT_H
+#define TG_VENUE_BN_COLD_INT_H
+
+#include "engine/base/log.h"
+#include "engine/venue/bn_cold.h"
+
+#define BN_TARGET_BYTES 4096
+#define BN_CLOCK_PERIOD_NS (30 * (uint64_t)TG_NS_PER_S)
+#define BN_KEY_PERIOD_NS (30 * 60 * (uint64_t)TG_NS_PER_S)
+#define BN_START_TRIES 4
+#define BN_START_PAUSE_NS (500 * (uint64_t)TG_NS_PER_MS)
+#define BN_SNAPSHOT_LEVELS 1000
+
+typedef struct bn_call bn_call_t;
+/* What came back: answer->err == 0 and verdict of the table, or a transport error. */
+typedef void (*bn_done_t)(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer);
+
+struct bn_call {
+  tg_bn_cold_t *cold;
+  bn_done_t done;
+  tg_bn_ep_t ep;
+  tg_bn_inflight_row_t row; /* order calls */
+  uint16_t instr_idx;
+  uint32_t want_bit;   /* account queries */
+  uint32_t request_no; /* snapshots */
+  bool used;
+};
+
+struct tg_bn_cold {
+  const tg_conf_t *conf;
+  const tg_bn_secrets_t *secrets;
+  const tg_bn_cold_ops_t *ops;
+  void *user;
+  tg_netcold_t *net;
+  tg_tls_t *tls;
+  tg_http_t *http;
+  tg_retry_budget_t budget;
+  tg_bn_sup_t sup[TG_BN_SESSIONS]; /* public, market, user, order */
+  tg_symtab_t symtab;
+  tg_bn_want_t want[TG_INSTR_MAX];
+  size_t want_cnt;
+  tg_msg_t *cfg_msg; /* CFG_* kept until the fees are known */
+  uint32_t cfg_cnt;
+  size_t fee_next;
+  tg_msg_batch_t batch;
+  tg_bn_md_t md;
+  tg_bn_api_t logon; /* decodes logon answers */
+  bn_call_t call[TG_BN_CALLS];
+  uint32_t call_cnt;
+  char key_header[TG_BN_API_KEY_MAX + 32];
+  char listen_key[256];
+  size_t listen_key_len;
+  tg_bn_phase_t phase;
+  bool phase_sent;
+  uint32_t tries;
+  uint64_t phase_next_ns;
+  bool stopping;
+  uint64_t epoch;
+  uint64_t now_ns, clock_next_ns, key_next_ns, countdown_next_ns;
+  tg_rate_t rate;
+  bool rate_changed;
+  int fatal_exit;
+  char fatal_text[512];
+  tg_bn_cold_stats_t stats;
+};
+
+/* Venue time in ms for request timestamps. */
+uint64_t bn_venue_ms(const tg_bn_cold_t *cold);
+/* A free call, or NULL (counted, logged). */
+bn_call_t *bn_call_new(tg_bn_cold_t *cold, tg_bn_ep_t ep, bn_done_t done);
+/* Signs and queues the request begun in req for call; frees the call on failure. 0 or -TG_E*. */
+int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, bool urgent);
+/* Messages for the core; a refusal is counted. */
+void bn_to_core(tg_bn_cold_t *cold, const tg_msg_t *msg, uint32_t cnt);
+/* Ends the start-up. */
+void bn_fatal(tg_bn_cold_t *cold, int exit_code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* One step of the start-up, when it is due. */
+void bn_start_turn(tg_bn_cold_t *cold);
+/* One sample of the venue's clock: tells core and gateway. */
+void bn_clock_sample(tg_bn_cold_t *cold, const tg_http_answer_t *answer, int64_t server_ms);
+/* Sets out to measure the venue's clock. */
+void bn_clock_ask(tg_bn_cold_t *cold);
+/* New listen key for the user session (start-up, expiry). */
+void bn_key_ask(tg_bn_cold_t *cold);
+void bn_key_keep(tg_bn_cold_t *cold);
+void bn_countdown(tg_bn_cold_t *cold, int64_t countdown_ms);
+/* OUT_SNAPSHOT, OUT_CANCEL_ALL, and with order_entry = rest OUT_PLACE, AMEND, CANCEL, QUERY. */
+void bn_snapshot_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);
+void bn_kill_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);
+void bn_order_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);
+
+#endif
