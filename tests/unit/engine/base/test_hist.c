@@ -131,6 +131,7 @@ static void check_hgrm(double scale) {
   for (char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
     double value, q;
     unsigned long long cnt;
+    if (*line == '\n') continue; /* scanf would skip it and read the next line twice */
     if (sscanf(line, " %lf %lf %llu", &value, &q, &cnt) != 3) continue;
     cr_assert_geq(value, last_value);
     cr_assert_geq(q, last_q);
