@@ -69,7 +69,7 @@ typedef struct tg_mirror_counts {
   uint64_t book_updates, book_gaps;
   uint64_t answer[8]; /* by tg_outcome_t */
   uint64_t decision[TG_MIRROR_DECISION_KINDS][TG_MIRROR_REASONS];
-  uint64_t gate_first[TG_MIRROR_GATES];    /* blocked, by the lowest set bit */
+  uint64_t gate_first[TG_MIRROR_GATES][TG_COLD_GATE_SUBS]; /* blocked, by the lowest set bit and its sub-code */
   uint64_t gate_any[TG_MIRROR_GATES];      /* every set bit */
   uint64_t blocked[TG_COLD_FSM_STATES][4]; /* by (state, tg_intent_t) */
   uint64_t transition[TG_COLD_FSM_STATES][TG_COLD_FSM_STATES];
