@@ -1,0 +1,417 @@
+#include "codecs/bn_user.h"
+
+#include "codecs/client_id.h"
+#include "codecs/fields.h"
+#include "codecs/text.h"
+#include "codecs/words.h"
+
+typedef struct tg_user_in {
+  tg_bn_user_t *ctx;
+  uint64_t recv_ns;
+  tg_msg_batch_t *out;
+} tg_user_in_t;
+
+void tg_bn_user_init(tg_bn_user_t *ctx, const tg_symtab_t *tab) {
+  memset(ctx, 0, sizeof *ctx);
+  ctx->tab = tab;
+}
+
+static int32_t lag_ms(uint64_t recv_ns, int64_t venue_ms) {
+  int64_t lag = (int64_t)(recv_ns / (uint64_t)TG_NS_PER_MS) - venue_ms;
+  return lag > INT32_MAX ? INT32_MAX : lag < INT32_MIN ? INT32_MIN : (int32_t)lag;
+}
+
+static void mark_unknown(tg_user_in_t *in, tg_msg_t *msg) {
+  if (!(msg->flags & TG_F_UNKNOWN_ENUM)) in->ctx->cnt.unknown_enum++;
+  msg->flags |= TG_F_UNKNOWN_ENUM;
+}
+
+static const tg_sym_t *symbol_of(tg_user_in_t *in, const tg_fields_t *f) {
+  tg_json_slice_t name = tg_field_text(f, TG_LETTER('s'));
+  const tg_sym_t *sym = tg_symtab_find(in->ctx->tab, name.p, name.len);
+  if (!sym) in->ctx->cnt.unknown_symbol++;
+  return sym;
+}
+
+static int config(tg_user_in_t *in, tg_config_event_t what, uint16_t instr_idx, int64_t venue_ms, tg_msg_t **msg) {
+  *msg = tg_msg_next(in->out, TG_EX_CONFIG, instr_idx, in->recv_ns);
+  if (!*msg) return -TG_EFULL;
+  (*msg)->u.ex_config.what = (uint8_t)what;
+  (*msg)->u.ex_config.venue_ms = venue_ms;
+  in->ctx->cnt.configs++;
+  return 0;
+}
+
+/* An event we keep by its numbers only. */
+static int keep(tg_user_in_t *in, tg_json_slice_t name, int64_t a, int64_t b, int64_t venue_ms) {
+  tg_msg_t *msg;
+  if (config(in, TG_CONFEV_OTHER, TG_INSTR_NONE, venue_ms, &msg)) return -TG_EFULL;
+  msg->flags = TG_F_UNKNOWN_ENUM;
+  msg->u.ex_config.value[0] = (int64_t)tg_text_fnv(name.p, name.len);
+  msg->u.ex_config.value[1] = a;
+  msg->u.ex_config.value[2] = b;
+  in->ctx->cnt.other_event++;
+  return 0;
+}
+
+static uint64_t text_word(tg_json_slice_t text) {
+  uint64_t word = 0;
+  memcpy(&word, text.p, text.len < 8 ? text.len : 8);
+  return word;
+}
+
+/* A decimal of at most 18 decimals cut (not rounded) to 8: average prices are quotients. Absent or "": 0. */
+static int average(tg_user_in_t *in, const tg_fields_t *f, unsigned slot, int64_t *out) {
+  int err = 0;
+  tg_field_dec_opt(f, slot, 8, out, &err);
+  if (err != -TG_ERANGE) return err;
+  tg_json_slice_t text = tg_json_raw_text(f->value[slot]);
+  size_t point = 0;
+  while (point < text.len && text.p[point] != '.') point++;
+  if (text.len <= point + 9) return err; /* too large, not too fine */
+  in->ctx->cnt.cut++;
+  return tg_dec_parse(text.p, point + 9, 8, out);
+}
+
+/* --- orders and fills --- */
+
+/* Commission into the fill; one that is not in the margin asset is told beside it. */
+static int commission(tg_user_in_t *in, const tg_fields_t *f, const tg_sym_t *sym, tg_ex_fill_t *fill, int64_t venue_ms) {
+  int64_t paid = 0;
+  int err = 0;
+  tg_field_dec_opt(f, TG_LETTER('n'), 8, &paid, &err);
+  if (err || paid == 0) return err;
+  tg_json_slice_t asset = tg_field_text(f, TG_LETTER('N'));
+  bool same = asset.len == 0 || sym->margin_asset[0] == 0 ||
+              (asset.len <= sizeof sym->margin_asset && text_word(asset) == text_word((tg_json_slice_t){sym->margin_asset, 8}));
+  if (same) {
+    fill->commission_e8 = paid;
+    return 0;
+  }
+  in->ctx->cnt.other_fee_asset++;
+  tg_msg_t *msg;
+  if (config(in, TG_CONFEV_OTHER, sym->instr_idx, venue_ms, &msg)) return -TG_EFULL;
+  msg->u.ex_config.value[0] = (int64_t)fill->trade_id;
+  msg->u.ex_config.value[1] = paid;
+  msg->u.ex_config.value[2] = (int64_t)text_word(asset);
+  msg->u.ex_config.value[3] = (int64_t)tg_text_fnv("COMMISSION", 10);
+  return 0;
+}
+
+static uint8_t fill_flags(const tg_fields_t *f, bool ours, uint8_t side) {
+  return (uint8_t)((ours ? 0 : TG_F_FOREIGN) | (side == TG_SELL ? TG_F_ASK : 0) | (tg_field_true(f, TG_LETTER('m')) ? TG_F_MAKER : 0));
+}
+
+static int order_fill(tg_user_in_t *in, const tg_fields_t *f, const tg_sym_t *sym, uint64_t client_id, uint8_t flags, int64_t venue_ms) {
+  int64_t last = 0;
+  int err = 0;
+  uint64_t trade_id = 0;
+  if (tg_field_has(f, TG_LETTER('l'))) tg_field_scaled(f, TG_LETTER('l'), sym->qty, &last, &err);
+  if (tg_field_has(f, TG_LETTER('t')) && f->value[TG_LETTER('t')].p[0] != '-') tg_field_u64(f, TG_LETTER('t'), &trade_id, &err);
+  if (err || last == 0 || trade_id == 0) return err;
+  tg_msg_t *msg = tg_msg_next(in->out, TG_EX_FILL, sym->instr_idx, in->recv_ns);
+  if (!msg) return -TG_EFULL;
+  tg_ex_fill_t *fill = &msg->u.ex_fill;
+  msg->flags = flags;
+  fill->client_id = client_id;
+  fill->trade_id = trade_id;
+  fill->qty_lots = last;
+  tg_field_scaled(f, TG_LETTER('L'), sym->px, &fill->px_ticks, &err);
+  tg_field_dec_opt(f, TG_FIELD_RP, 8, &fill->realised_e8, &err);
+  in->ctx->cnt.fills++;
+  return err ? err : commission(in, f, sym, fill, venue_ms);
+}
+
+static int on_order(tg_user_in_t *in, const tg_fields_t *event) {
+  tg_fields_t o;
+  int64_t venue_ms = 0;
+  int err = 0;
+  if (!tg_field_has(event, TG_LETTER('o')) || tg_fields_of(&o, event->value[TG_LETTER('o')])) return -TG_ESYNTAX;
+  tg_field_int(event, TG_LETTER('T'), &venue_ms, &err);
+  int64_t order_id = 0;
+  tg_field_int(&o, TG_LETTER('i'), &order_id, &err);
+  if (err) return err;
+  const tg_sym_t *sym = symbol_of(in, &o);
+  if (!sym) return keep(in, tg_field_text(event, TG_LETTER('e')), order_id, 0, venue_ms);
+  tg_json_slice_t text = tg_field_text(&o, TG_LETTER('c'));
+  uint64_t client_id = 0;
+  bool ours = tg_client_id_parse(text.p, text.len, &client_id);
+  in->ctx->cnt.foreign += !ours;
+  uint8_t side = TG_BUY;
+  bool known_side = tg_word_side(tg_field_text(&o, TG_LETTER('S')), &side);
+  uint8_t flags = fill_flags(&o, ours, side);
+  err = order_fill(in, &o, sym, client_id, flags, venue_ms);
+  if (err) return err;
+  tg_msg_t *msg = tg_msg_next(in->out, TG_EX_ORDER, sym->instr_idx, in->recv_ns);
+  if (!msg) return -TG_EFULL;
+  tg_ex_order_t *order = &msg->u.ex_order;
+  msg->flags = flags & (uint8_t)~TG_F_ASK;
+  order->client_id = client_id;
+  order->order_id = order_id;
+  order->side = side;
+  order->venue_lag_ms = lag_ms(in->recv_ns, venue_ms);
+  tg_field_scaled(&o, TG_LETTER('p'), sym->px, &order->px_ticks, &err);
+  tg_field_scaled(&o, TG_LETTER('q'), sym->qty, &order->qty_lots, &err);
+  tg_field_scaled(&o, TG_LETTER('z'), sym->qty, &order->cum_qty_lots, &err);
+  order->status = (uint8_t)tg_word_status(tg_field_text(&o, TG_LETTER('X')));
+  order->exec = (uint8_t)tg_word_exec(tg_field_text(&o, TG_LETTER('x')));
+  int64_t reason = 0;
+  tg_field_int_opt(&o, TG_FIELD_ER, &reason, &err);
+  order->expire_reason = reason >= 0 && reason <= UINT8_MAX ? (uint8_t)reason : UINT8_MAX;
+  bool odd = order->status == TG_STATUS_OTHER || order->exec == TG_EXEC_OTHER || !known_side || order->status == TG_STATUS_NONE;
+  if (!err && odd) mark_unknown(in, msg);
+  in->ctx->cnt.orders++;
+  return err;
+}
+
+static int on_lite(tg_user_in_t *in, const tg_fields_t *f) {
+  int64_t venue_ms = 0, order_id = 0;
+  int err = 0;
+  tg_field_int(f, TG_LETTER('T'), &venue_ms, &err);
+  tg_field_int(f, TG_LETTER('i'), &order_id, &err);
+  if (err) return err;
+  const tg_sym_t *sym = symbol_of(in, f);
+  if (!sym) return keep(in, tg_field_text(f, TG_LETTER('e')), order_id, 0, venue_ms);
+  tg_msg_t *msg = tg_msg_next(in->out, TG_EX_FILL, sym->instr_idx, in->recv_ns);
+  if (!msg) return -TG_EFULL;
+  tg_ex_fill_t *fill = &msg->u.ex_fill;
+  tg_json_slice_t text = tg_field_text(f, TG_LETTER('c'));
+  bool ours = tg_client_id_parse(text.p, text.len, &fill->client_id);
+  in->ctx->cnt.foreign += !ours;
+  uint8_t side = TG_BUY;
+  bool known_side = tg_word_side(tg_field_text(f, TG_LETTER('S')), &side);
+  msg->flags = (uint8_t)(fill_flags(f, ours, side) | TG_F_LITE);
+  tg_field_u64(f, TG_LETTER('t'), &fill->trade_id, &err);
+  tg_field_scaled(f, TG_LETTER('L'), sym->px, &fill->px_ticks, &err);
+  tg_field_scaled(f, TG_LETTER('l'), sym->qty, &fill->qty_lots, &err);
+  if (!err && !known_side) mark_unknown(in, msg);
+  in->ctx->cnt.fills_lite++;
+  return err;
+}
+
+/* --- the account --- */
+
+static int balance_row(tg_user_in_t *in, tg_json_slice_t raw, int64_t venue_ms, tg_balance_reason_t reason) {
+  tg_fields_t f;
+  int err = 0;
+  if (tg_fields_of(&f, raw)) return -TG_ESYNTAX;
+  tg_msg_t *msg = tg_msg_next(in->out, TG_EX_BALANCE, TG_INSTR_NONE, in->recv_ns);
+  if (!msg) return -TG_EFULL;
+  tg_ex_balance_t *balance = &msg->u.ex_balance;
+  tg_field_dec(&f, TG_FIELD_WB, 8, &balance->wallet_e8, &err);
+  tg_field_dec_opt(&f, TG_FIELD_CW, 8, &balance->cross_wallet_e8, &err);
+  tg_field_dec_opt(&f, TG_FIELD_BC, 8, &balance->change_e8, &err);
+  balance->venue_ms = venue_ms;
+  balance->reason = (uint8_t)reason;
+  tg_json_slice_t asset = tg_field_text(&f, TG_LETTER('a'));
+  if (!err && asset.len == 0) return -TG_ESYNTAX;
+  memcpy(balance->asset, asset.p, asset.len < sizeof balance->asset ? asset.len : sizeof balance->asset);
+  if (!err && asset.len > sizeof balance->asset) mark_unknown(in, msg); /* a longer name is cut */
+  in->ctx->cnt.balances++;
+  return err;
+}
+
+static int position_row(tg_user_in_t *in, tg_json_slice_t raw, int64_t venue_ms, tg_json_slice_t event) {
+  tg_fields_t f;
+  int err = 0;
+  if (tg_fields_of(&f, raw)) return -TG_ESYNTAX;
+  const tg_sym_t *sym = symbol_of(in, &f);
+  if (!sym) {
+    int64_t amount_e8 = 0;
+    tg_field_dec_opt(&f, TG_FIELD_PA, 8, &amount_e8, &err);
+    return err ? err : keep(in, event, amount_e8, (int64_t)text_word(tg_field_text(&f, TG_LETTER('s'))), venue_ms);
+  }
+  tg_msg_t *msg = tg_msg_next(in->out, TG_EX_POSITION, sym->instr_idx, in->recv_ns);
+  if (!msg) return -TG_EFULL;
+  tg_ex_position_t *position = &msg->u.ex_position;
+  tg_field_scaled(&f, TG_FIELD_PA, sym->qty, &position->qty_lots, &err);
+  if (!err) err = average(in, &f, TG_FIELD_EP, &position->entry_e8);
+  tg_field_dec_opt(&f, TG_FIELD_UP, 8, &position->unrealised_e8, &err);
+  position->venue_ms = venue_ms;
+  position->position_side = (uint8_t)tg_word_pside(tg_field_text(&f, TG_FIELD_PS));
+  if (!err && position->position_side == TG_PSIDE_NONE) mark_unknown(in, msg);
+  in->ctx->cnt.positions++;
+  return err;
+}
+
+static int on_account(tg_user_in_t *in, const tg_fields_t *event) {
+  tg_fields_t a;
+  int64_t venue_ms = 0;
+  int err = 0;
+  if (!tg_field_has(event, TG_LETTER('a')) || tg_fields_of(&a, event->value[TG_LETTER('a')])) return -TG_ESYNTAX;
+  tg_field_int(event, TG_LETTER('T'), &venue_ms, &err);
+  tg_balance_reason_t reason = tg_word_reason(tg_field_text(&a, TG_LETTER('m')));
+  tg_json_t json;
+  if (!err && tg_field_has(&a, TG_LETTER('B'))) {
+    tg_json_init_slice(&json, a.value[TG_LETTER('B')]);
+    tg_json_slice_t row;
+    if (!tg_json_arr_begin(&json)) return json.err;
+    while (!err && tg_json_arr_next(&json)) err = tg_json_raw(&json, &row) ? balance_row(in, row, venue_ms, reason) : json.err;
+    if (!err) err = tg_json_end(&json);
+  }
+  if (!err && tg_field_has(&a, TG_LETTER('P'))) {
+    tg_json_init_slice(&json, a.value[TG_LETTER('P')]);
+    tg_json_slice_t row;
+    if (!tg_json_arr_begin(&json)) return json.err;
+    while (!err && tg_json_arr_next(&json)) {
+      err = tg_json_raw(&json, &row) ? position_row(in, row, venue_ms, tg_field_text(event, TG_LETTER('e'))) : json.err;
+    }
+    if (!err) err = tg_json_end(&json);
+  }
+  return err;
+}
+
+static int margin_row(tg_user_in_t *in, tg_json_slice_t raw, int64_t venue_ms) {
+  tg_fields_t f;
+  int err = 0;
+  tg_msg_t *msg;
+  if (tg_fields_of(&f, raw)) return -TG_ESYNTAX;
+  const tg_sym_t *sym = symbol_of(in, &f);
+  if (config(in, TG_CONFEV_MARGIN_CALL, sym ? sym->instr_idx : TG_INSTR_NONE, venue_ms, &msg)) return -TG_EFULL;
+  int64_t *value = msg->u.ex_config.value;
+  if (sym) {
+    tg_field_scaled(&f, TG_FIELD_PA, sym->qty, &value[0], &err);
+  } else {
+    mark_unknown(in, msg);
+  }
+  tg_field_dec_opt(&f, TG_FIELD_MP, 8, &value[1], &err);
+  tg_field_dec_opt(&f, TG_FIELD_MM, 8, &value[2], &err);
+  return err;
+}
+
+static int on_margin_call(tg_user_in_t *in, const tg_fields_t *event) {
+  int64_t venue_ms = 0;
+  int err = 0;
+  tg_field_int(event, TG_LETTER('E'), &venue_ms, &err);
+  if (err || !tg_field_has(event, TG_LETTER('p'))) return -TG_ESYNTAX;
+  tg_json_t json;
+  tg_json_slice_t row;
+  tg_json_init_slice(&json, event->value[TG_LETTER('p')]);
+  if (!tg_json_arr_begin(&json)) return json.err;
+  while (!err && tg_json_arr_next(&json)) err = tg_json_raw(&json, &row) ? margin_row(in, row, venue_ms) : json.err;
+  return err ? err : tg_json_end(&json);
+}
+
+static int on_account_config(tg_user_in_t *in, const tg_fields_t *event) {
+  tg_fields_t f;
+  tg_msg_t *msg;
+  int64_t venue_ms = 0;
+  int err = 0;
+  tg_field_int_opt(event, TG_LETTER('E'), &venue_ms, &err);
+  tg_field_int_opt(event, TG_LETTER('T'), &venue_ms, &err);
+  if (err) return err;
+  if (tg_field_has(event, TG_FIELD_AC)) {
+    if (tg_fields_of(&f, event->value[TG_FIELD_AC])) return -TG_ESYNTAX;
+    const tg_sym_t *sym = symbol_of(in, &f);
+    if (config(in, TG_CONFEV_LEVERAGE, sym ? sym->instr_idx : TG_INSTR_NONE, venue_ms, &msg)) return -TG_EFULL;
+    tg_field_int(&f, TG_LETTER('l'), &msg->u.ex_config.value[0], &err);
+    if (!err && !sym) mark_unknown(in, msg);
+    return err;
+  }
+  if (tg_field_has(event, TG_FIELD_AI)) {
+    if (tg_fields_of(&f, event->value[TG_FIELD_AI])) return -TG_ESYNTAX;
+    if (config(in, TG_CONFEV_MULTI_ASSET, TG_INSTR_NONE, venue_ms, &msg)) return -TG_EFULL;
+    msg->u.ex_config.value[0] = tg_field_true(&f, TG_LETTER('j'));
+    return 0;
+  }
+  return keep(in, tg_field_text(event, TG_LETTER('e')), 0, 0, venue_ms);
+}
+
+static int on_listen_key(tg_user_in_t *in, const tg_fields_t *event) {
+  int64_t venue_ms = 0;
+  int err = 0;
+  tg_msg_t *msg;
+  tg_field_int_opt(event, TG_LETTER('E'), &venue_ms, &err); /* an integer; older texts had it quoted */
+  return err ? err : config(in, TG_CONFEV_LISTEN_KEY_EXPIRED, TG_INSTR_NONE, venue_ms, &msg);
+}
+
+/* Algo status: 1 NEW, 2 TRIGGERING, 3 TRIGGERED, 4 FINISHED, 5 CANCELED, 6 REJECTED, 7 EXPIRED; 0 unknown. */
+static int64_t algo_status(tg_json_slice_t text) {
+  static const char *const NAMES[] = {"NEW", "TRIGGERING", "TRIGGERED", "FINISHED", "CANCELED", "REJECTED", "EXPIRED"};
+  for (size_t i = 0; i < TG_ARRAY_CNT(NAMES); i++) {
+    if (tg_json_is(text, NAMES[i])) return (int64_t)i + 1;
+  }
+  return 0;
+}
+
+static int on_algo(tg_user_in_t *in, const tg_fields_t *event) {
+  tg_fields_t o;
+  tg_msg_t *msg;
+  int64_t venue_ms = 0;
+  int err = 0;
+  if (!tg_field_has(event, TG_LETTER('o')) || tg_fields_of(&o, event->value[TG_LETTER('o')])) return -TG_ESYNTAX;
+  tg_field_int_opt(event, TG_LETTER('T'), &venue_ms, &err);
+  if (err) return err;
+  const tg_sym_t *sym = symbol_of(in, &o);
+  if (config(in, TG_CONFEV_ALGO, sym ? sym->instr_idx : TG_INSTR_NONE, venue_ms, &msg)) return -TG_EFULL;
+  int64_t *value = msg->u.ex_config.value;
+  tg_field_int(&o, TG_FIELD_AID, &value[0], &err);
+  value[1] = algo_status(tg_field_text(&o, TG_LETTER('X')));
+  tg_field_int_opt(&o, TG_FIELD_AI, &value[2], &err);
+  if (!err && (!sym || value[1] == 0)) mark_unknown(in, msg);
+  return err;
+}
+
+static int on_event(tg_user_in_t *in, const tg_fields_t *f) {
+  static const struct {
+    const char *name;
+    int (*fn)(tg_user_in_t *in, const tg_fields_t *event);
+  } EVENTS[] = {{"ORDER_TRADE_UPDATE", on_order},
+                {"TRADE_LITE", on_lite},
+                {"ACCOUNT_UPDATE", on_account},
+                {"MARGIN_CALL", on_margin_call},
+                {"ACCOUNT_CONFIG_UPDATE", on_account_config},
+                {"listenKeyExpired", on_listen_key},
+                {"ALGO_UPDATE", on_algo}};
+  tg_json_slice_t name = tg_field_text(f, TG_LETTER('e'));
+  if (name.len == 0) return -TG_ESYNTAX;
+  int64_t event_ms = 0, venue_ms = 0;
+  int err = 0;
+  tg_field_int_opt(f, TG_LETTER('E'), &event_ms, &err);
+  if (err) return err;
+  in->ctx->last_event_ms = event_ms;
+  for (size_t i = 0; i < TG_ARRAY_CNT(EVENTS); i++) {
+    if (tg_json_is(name, EVENTS[i].name)) return EVENTS[i].fn(in, f);
+  }
+  venue_ms = event_ms;
+  return keep(in, name, 0, 0, venue_ms);
+}
+
+static int decode(tg_user_in_t *in, const char *text, size_t len) {
+  tg_json_t json;
+  tg_json_init(&json, text, len);
+  if (json.err) return json.err;
+  const char *p = tg_scan_space(text, text + len);
+  tg_fields_t f;
+  int err = tg_fields_scan(&f, &p, text + len);
+  if (!err && tg_scan_space(p, text + len) != text + len) err = -TG_ESYNTAX;
+  if (err) return err;
+  if (tg_field_has(&f, TG_LETTER('e'))) return on_event(in, &f);
+  unsigned slot = tg_field_has(&f, TG_FIELD_DATA) ? TG_FIELD_DATA : TG_FIELD_EVENT;
+  if (!tg_field_has(&f, slot)) return keep(in, (tg_json_slice_t){"", 0}, 0, 0, 0);
+  tg_fields_t inner;
+  if (tg_fields_of(&inner, f.value[slot])) return -TG_ESYNTAX;
+  return on_event(in, &inner);
+}
+
+int tg_bn_user_decode(tg_bn_user_t *ctx, const char *json, size_t len, uint64_t recv_ns, tg_msg_batch_t *out) {
+  tg_user_in_t in = {ctx, recv_ns, out};
+  uint32_t from = out->cnt;
+  ctx->cnt.frames++;
+  tg_bn_user_cnt_t before = ctx->cnt;
+  int err = decode(&in, json, len);
+  if (TG_LIKELY(err == 0)) {
+    ctx->cnt.msgs += out->cnt - from;
+    return (int)(out->cnt - from);
+  }
+  ctx->cnt = before; /* a dropped event counts as nothing but its error */
+  out->cnt = from;
+  if (err == -TG_ERANGE) {
+    ctx->cnt.err_scale++;
+  } else if (err == -TG_EFULL) {
+    ctx->cnt.err_full++;
+  } else {
+    ctx->cnt.err_syntax++;
+  }
+  return err;
+}
