@@ -134,7 +134,7 @@ typedef struct tg_book {
 } tg_book_t;
 
 /* Counts or carves (twice the same code, see arena.h); `book` itself is the caller's and is initialised when
- * carving: UNSYNCED, reason START. 0, -TG_EINVAL (bounds of cfg), -TG_ENOMEM. */
+ * carving (may be NULL when counting): UNSYNCED, reason START. 0, -TG_EINVAL (bounds of cfg), -TG_ENOMEM. */
 TG_MUST_USE int tg_book_layout(tg_arena_t *arena, tg_book_t *book, const tg_book_cfg_t *cfg);
 
 /* Takes MD_TOP, MD_DEPTH, MD_LEVELS of its instrument and LINK of the PUBLIC session; ignores everything else.

@@ -222,7 +222,10 @@ static bool take_markouts(tg_feature_t *feature, uint64_t now_ns) {
     const tg_feature_mark_t *mark = &feature->mark[feature->mark_got_cnt % TG_FEATURE_MARK_CNT];
     if (now_ns < mark->at_ns + feature->cfg.markout_ns) break;
     feature->mark_got_cnt++;
-    if (!view->top_ok) continue;
+    if (!view->top_ok || now_ns > mark->at_ns + 4u * feature->cfg.markout_ns) { /* another horizon than asked for */
+      feature->mark_lost_cnt++;
+      continue;
+    }
     int64_t move_e8 = mark->sign * return_e4(mark->mid_half_ticks, view->mid_half_ticks) * 10000;
     feature->slice_cnt++;
     view->markout_bps_e8 = ewma(view->markout_bps_e8, move_e8, feature->slice_cnt, feature->cfg.markout_shift);

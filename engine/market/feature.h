@@ -4,7 +4,8 @@
  *          Pure updates: (state, message, book) -> state; time is the messages' own.
  * Owner:   caller; a plain struct, no arena.
  * Threads: one lane (the core's).
- * Limit:   TG_FEATURE_MARK_CNT trade slices wait for their markout; the oldest goes, counted.
+ * Limit:   TG_FEATURE_MARK_CNT trade slices wait for their markout; the oldest goes, counted; one that could not be
+ *          measured within four horizons (a silence, no top) too.
  * Errors:  none. While a value is not known its *_ok flag is false and its number is 0.
  *
  * Sources  OFI:        Cont, Kukanov, Stoikov, "The Price Impact of Order Book Events",
