@@ -20,8 +20,8 @@ typedef struct tg_dup_set {
 } TG_ALIGNED(TG_CACHE_LINE) tg_dup_set_t;
 
 typedef struct tg_dup {
-  uint64_t last_client_id;  /* highest sent of this prefix; 0 none */
-  uint64_t window_ns;       /* 0 = client ids only */
+  uint64_t last_client_id; /* highest sent of this prefix; 0 none */
+  uint64_t window_ns;      /* 0 = client ids only */
   uint64_t blind_until_ns;
   uint64_t evicted_live_cnt;
   tg_dup_set_t set[TG_DUP_SETS];

@@ -18,21 +18,24 @@
 #define TG_WORTH_Q 16 /* fractional bits of worths: value_e8 * 2^16, rounded up per lot, never to our favour */
 
 typedef struct tg_exposure_instr {
-  int64_t pos_lots;                        /* signed */
-  int64_t open_buy_lots, open_sell_lots;   /* reserved, >= 0 */
-  uint64_t lot_worth_q16;                  /* e8 of one lot at the mark; 0 = no mark yet */
-  uint64_t pos_known;                      /* 0 or 1; 0 until account truth or a start without position says so */
-  uint64_t pad0;
-  tg_i128 gross_q16;                       /* max(worst long, worst short) * worth */
-  tg_i128 net_long_q16, net_short_q16;     /* (pos + open_buy), (pos - open_sell), signed, * worth */
+  int64_t pos_lots;                      /* signed */
+  int64_t open_buy_lots, open_sell_lots; /* reserved, >= 0 */
+  uint64_t lot_worth_q16;                /* e8 of one lot at the mark; 0 = no mark yet */
+  uint64_t pos_known;                    /* 0 or 1; 0 until account truth or a start without position says so */
+  uint64_t watched;                      /* 1 once any function below named the instrument */
+  tg_i128 gross_q16;                     /* max(worst long, worst short) * worth */
+  tg_i128 net_long_q16, net_short_q16;   /* (pos + open_buy), (pos - open_sell), signed, * worth */
+  tg_i128 position_gross_q16;            /* |pos| * worth */
 } tg_exposure_instr_t;
 
 typedef struct tg_exposure {
-  tg_i128 gross_q16;                       /* sums over instruments */
+  tg_i128 gross_q16; /* sums over instruments */
   tg_i128 net_long_q16, net_short_q16;
-  tg_i128 margin_gross_max_q16;            /* bit 22 MARGIN: gross that the venue's available margin carries; -1 = not told */
-  uint32_t unvalued_cnt;                   /* instruments with something at risk and no worth */
-  uint32_t pad0[3];
+  tg_i128 margin_gross_max_q16; /* bit 22 MARGIN: gross that the venue's available margin carries; -1 = not told */
+  tg_i128 position_gross_q16;   /* sum of |position| * worth */
+  uint32_t unvalued_cnt;        /* instruments with something at risk and no worth */
+  uint32_t unknown_cnt;         /* watched instruments whose position is not known */
+  uint32_t pad0[2];
   tg_exposure_instr_t instr[TG_INSTR_MAX];
 } tg_exposure_t;
 
@@ -42,8 +45,8 @@ typedef struct tg_reserve {
   int64_t amend_lots; /* remaining quantity if the amend under way is applied; -1 = no amend under way */
   int64_t held_lots;  /* what the table holds for it = max(live, amend) */
   uint16_t instr_idx;
-  uint8_t side;       /* tg_side_t */
-  uint8_t active;     /* 1 from reserve to release */
+  uint8_t side;   /* tg_side_t */
+  uint8_t active; /* 1 from reserve to release */
   uint8_t pad0[4];
 } tg_reserve_t;
 
@@ -88,10 +91,10 @@ static inline int64_t tg_exposure_worst_short(const tg_exposure_instr_t *instr) 
   int64_t lots = instr->open_sell_lots - instr->pos_lots;
   return lots > 0 ? lots : 0;
 }
-/* Gross worth in e8 rounded up, saturated at INT64_MAX (lifecycle input: gross position notional of positions alone is
- * tg_exposure_position_gross_e8). */
+/* Worst-case gross worth in e8, rounded up, saturated at INT64_MAX. */
 int64_t tg_exposure_gross_e8(const tg_exposure_t *exposure);
-/* Sum of |position| * worth over instruments, e8, rounded up; INT64_MAX when a position is unknown or unvalued. */
+/* Sum of |position| * worth, e8, rounded up; INT64_MAX while anything is unvalued or a watched position unknown.
+ * The lifecycle's gross position notional. */
 int64_t tg_exposure_position_gross_e8(const tg_exposure_t *exposure);
 
 /* Intent of a place, or of an amend by what it would become (spec/fsm.md, Permissions). rem_lots: open quantity that

@@ -12,15 +12,18 @@
 
 /* Largest price and quantity the engine reasons about; beyond them an order has no sane meaning (BAD_TICK, BAD_QTY)
  * and 128-bit products of money cannot overflow. */
-#define TG_PX_TICKS_MAX (INT64_C(1) << 53)
+#define TG_PX_TICKS_MAX (INT64_C(1) << 48)
 #define TG_QTY_LOTS_MAX (INT64_C(1) << 52)
+
+/* Prices inside the gates count in 1/20000 tick, so that mid (half ticks) and basis points stay integer. */
+#define TG_PX_FINE 20000
 
 /* x is a multiple of `step` <=> rotr64(x * inverse, shift) <= quotient_max (Granlund & Montgomery 1994, section 9). */
 typedef struct tg_step {
   uint64_t inverse;      /* of step's odd part, mod 2^64 */
   uint64_t quotient_max; /* UINT64_MAX / step */
   uint64_t step;
-  uint32_t shift;        /* trailing zero bits of step */
+  uint32_t shift; /* trailing zero bits of step */
   uint32_t pad0;
 } tg_step_t;
 
@@ -34,17 +37,18 @@ typedef struct tg_filters {
   int64_t min_px_ticks, max_px_ticks;
   int64_t min_qty_lots, max_qty_lots;
   int64_t market_min_qty_lots, market_max_qty_lots;
-  int64_t min_notional_e8;             /* 0 none */
-  int64_t mult_up_bps, mult_down_bps;  /* PERCENT_PRICE against the mark; 0 none */
+  int64_t min_notional_e8;            /* 0 none */
+  int64_t mult_up_bps, mult_down_bps; /* PERCENT_PRICE against the mark; 0 none */
   /* worth: px_ticks * tick_e8 is a price in e8; px_ticks * qty_lots * value_mul / value_div is money in e8 */
   int64_t tick_e8;
   uint64_t value_mul, value_div;
-  uint64_t lot_mul;                    /* one lot = lot_mul / 10^qty_dec of the base */
-  uint32_t lot_div;                    /* 10^qty_dec */
-  uint32_t ready;                      /* TG_FILTERS_* */
-  int64_t max_orders;                  /* venue's cap per instrument; INT64_MAX none */
+  tg_u128 min_units, max_units; /* px_fine * qty_lots: least that makes min_notional_e8, most that fits INT64_MAX e8 */
+  uint64_t lot_mul;             /* one lot = lot_mul / 10^qty_dec of the base */
+  uint32_t lot_div;             /* 10^qty_dec */
+  uint32_t ready;               /* TG_FILTERS_* */
+  int64_t max_orders;           /* venue's cap per instrument; INT64_MAX none */
   int64_t maker_fee_e8, taker_fee_e8;
-  tg_step_t px_step, qty_step;         /* in ticks and lots: 1 unless the venue's step is coarser than our scale */
+  tg_step_t px_step, qty_step; /* in ticks and lots: 1 unless the venue's step is coarser than our scale */
   uint8_t status, allowlisted, product, pad0[5];
 } tg_filters_t;
 
@@ -66,6 +70,9 @@ static inline uint64_t tg_step_fits(const tg_step_t *step, int64_t value) {
 
 /* Money of px * qty in e8, rounded away from zero; saturates at INT64_MAX. Arguments >= 0. */
 int64_t tg_filters_notional_e8(const tg_filters_t *filters, int64_t px_ticks, int64_t qty_lots);
+/* Money as px_fine * qty_lots units (px_fine = px_ticks * TG_PX_FINE): money_e8 * value_div * TG_PX_FINE / value_mul,
+ * rounded up or down. money_e8 < 0 counts as 0; 0 while scales are unknown. */
+tg_u128 tg_filters_units_of(const tg_filters_t *filters, int64_t money_e8, bool up);
 /* floor(value_e8 of the base / lot): a base quantity (a limit, say) in lots; saturates at TG_QTY_LOTS_MAX; <= 0 gives 0. */
 int64_t tg_filters_lots_of(const tg_filters_t *filters, int64_t base_e8);
 

@@ -45,59 +45,59 @@ typedef enum tg_gate_reason {
 /* One order action as the order that would result. */
 typedef struct tg_order_req {
   uint64_t client_id;
-  int64_t px_ticks;     /* limit price; MARKET: ignored */
-  int64_t qty_lots;     /* total quantity of the resulting order */
-  int64_t rem_lots;     /* open quantity of the resulting order: qty - filled; a place: qty */
-  int64_t held_lots;    /* amend: tg_reserve_t.held_lots of this order now; place: 0 */
+  int64_t px_ticks;  /* limit price; MARKET: ignored */
+  int64_t qty_lots;  /* total quantity of the resulting order */
+  int64_t rem_lots;  /* open quantity of the resulting order: qty - filled; a place: qty */
+  int64_t held_lots; /* amend: tg_reserve_t.held_lots of this order now; place: 0 */
   uint16_t instr_idx;
-  uint8_t action;       /* tg_request_t: PLACE, AMEND or CANCEL */
-  uint8_t intent;       /* tg_intent_t by tg_exposure_intent; CANCEL for a cancel */
-  uint8_t side;         /* tg_side_t */
-  uint8_t type;         /* tg_order_type_t */
-  uint8_t order_flags;  /* TG_ORDER_* */
+  uint8_t action;      /* tg_request_t: PLACE, AMEND or CANCEL */
+  uint8_t intent;      /* tg_intent_t by tg_exposure_intent; CANCEL for a cancel */
+  uint8_t side;        /* tg_side_t */
+  uint8_t type;        /* tg_order_type_t */
+  uint8_t order_flags; /* TG_ORDER_* */
   uint8_t pad0;
 } tg_order_req_t;
 
 /* tg_gate_instr_t.flags */
-#define TG_GATE_INSTR_KNOWN 1u       /* CFG_SYMBOL seen */
+#define TG_GATE_INSTR_KNOWN 1u /* CFG_SYMBOL seen */
 #define TG_GATE_INSTR_ALLOWLISTED 2u
-#define TG_GATE_INSTR_RESTRICTED 4u  /* changed filters, wrong mode, operator: nothing but cancels */
-#define TG_GATE_INSTR_HALTED 8u      /* venue's status is not trading (bit 5) */
+#define TG_GATE_INSTR_RESTRICTED 4u /* changed filters, wrong mode, operator: nothing but cancels */
+#define TG_GATE_INSTR_HALTED 8u     /* venue's status is not trading (bit 5) */
 
 /* One instrument as the gates see it; one cache line, kept up to date by the core as events arrive. */
 typedef struct tg_gate_instr {
-  int64_t bid_px_ticks, ask_px_ticks;  /* touch; 0 = that side is missing */
-  uint64_t book_rx_ns;                 /* receive time of the newest book data (depth or top); 0 never */
-  int64_t mark_e8;                     /* 0 = none */
+  int64_t bid_px_ticks, ask_px_ticks; /* touch; 0 = that side is missing */
+  uint64_t book_rx_ns;                /* receive time of the newest book data (depth or top); 0 never */
+  int64_t mark_e8;                    /* 0 = none */
   uint64_t mark_rx_ns;
-  int64_t own_bid_px_ticks;            /* our highest resting or in-flight buy; 0 none */
-  int64_t own_ask_px_ticks;            /* our lowest resting or in-flight sell; INT64_MAX none */
-  uint32_t open_cnt;                   /* our orders open, in flight or unknown on this instrument */
-  uint16_t type_mask;                  /* 1 << tg_order_type_t: allowed in this phase */
-  uint8_t book_state;                  /* tg_book_state_t */
-  uint8_t flags;                       /* TG_GATE_INSTR_* */
+  int64_t own_bid_px_ticks; /* our highest resting or in-flight buy; 0 none */
+  int64_t own_ask_px_ticks; /* our lowest resting or in-flight sell; INT64_MAX none */
+  uint32_t open_cnt;        /* our orders open, in flight or unknown on this instrument */
+  uint16_t type_mask;       /* 1 << tg_order_type_t: allowed in this phase */
+  uint8_t book_state;       /* tg_book_state_t */
+  uint8_t flags;            /* TG_GATE_INSTR_* */
 } TG_ALIGNED(TG_CACHE_LINE) tg_gate_instr_t;
 TG_STATIC_ASSERT(sizeof(tg_gate_instr_t) == TG_CACHE_LINE, "an instrument's gate view is one line");
 
 /* The frozen snapshot. No pointer may be NULL. Booleans are 0 or 1. */
 typedef struct tg_gate_snap {
-  uint64_t now_ns;                     /* time of the message being processed (never goes back) */
-  const tg_gate_instr_t *instr;        /* of the request's instrument */
-  const tg_filters_t *filters;         /* same */
+  uint64_t now_ns;              /* time of the message being processed (never goes back) */
+  const tg_gate_instr_t *instr; /* of the request's instrument */
+  const tg_filters_t *filters;  /* same */
   const tg_exposure_t *exposure;
-  const tg_rate_state_t *rate;         /* tg_rate_on_time called for now_ns */
+  const tg_rate_state_t *rate; /* tg_rate_on_time called for now_ns */
   const tg_dup_t *dup;
-  const tg_drawdown_t *drawdown;       /* also the equity of bits 21 and 22 */
-  uint64_t session_rx_ns;              /* last inbound on the order session; 0 = down */
+  const tg_drawdown_t *drawdown; /* also the equity of bits 21 and 22 */
+  uint64_t session_rx_ns;        /* last inbound on the order session; 0 = down */
   int64_t clock_offset_ns, clock_error_ns;
-  uint32_t open_cnt;                   /* our orders open, in flight or unknown, all instruments */
-  uint32_t in_flight_cnt;              /* requests without an answer */
-  uint8_t armed;                       /* engine.armed (and, in live, the typed token) */
-  uint8_t mode_sends;                  /* tg_gate_mode_sends(mode) */
-  uint8_t submit;                      /* engine.submit */
+  uint32_t open_cnt;      /* our orders open, in flight or unknown, all instruments */
+  uint32_t in_flight_cnt; /* requests without an answer */
+  uint8_t armed;          /* engine.armed (and, in live, the typed token) */
+  uint8_t mode_sends;     /* tg_gate_mode_sends(mode) */
+  uint8_t submit;         /* engine.submit */
   uint8_t kill_latched;
-  uint8_t clock_known;                 /* a CLOCK message was seen */
-  uint8_t fsm_allow;                   /* bit 1 << tg_intent_t set: the state permits it (tg_fsm_allow) */
+  uint8_t clock_known; /* a CLOCK message was seen */
+  uint8_t fsm_allow;   /* bit 1 << tg_intent_t set: the state permits it (tg_fsm_allow) */
   uint8_t pad0[2];
 } tg_gate_snap_t;
 
@@ -134,7 +134,7 @@ void tg_gate_count(tg_gate_stat_t *stat, uint64_t mask, uint32_t subs);
 /* The table, for docs, control verb and metrics. */
 typedef struct tg_gate_row {
   uint8_t bit;
-  uint8_t built;      /* 0: "not built: always passes" */
+  uint8_t built; /* 0: "not built: always passes" */
   const char *name, *blocks, *reduce, *text;
 } tg_gate_row_t;
 typedef struct tg_gate_reason_row {

@@ -11,26 +11,26 @@
 #include "risk/filters.h"
 
 /* Which limit is unset; L(NAME, field, needed by REDUCE_RISK too). */
-#define TG_LIMIT_TABLE(L)                 \
-  L(ORDER_QTY, max_order_qty_lots, 1)     \
+#define TG_LIMIT_TABLE(L) \
+  L(ORDER_QTY, max_order_qty_lots, 1) \
   L(ORDER_NOTIONAL, max_order_notional_e8, 1) \
-  L(COLLAR_ENTRY, collar_entry_bps, 0)    \
-  L(COLLAR_EXIT, collar_exit_bps, 1)      \
-  L(MD_AGE, md_age_ns, 1)                 \
-  L(MARK_AGE, mark_age_ns, 1)             \
-  L(SESSION_AGE, session_age_ns, 1)       \
-  L(CLOCK_BOUND, clock_bound_ns, 1)       \
-  L(RATE_S, rate_per_s, 1)                \
-  L(RATE_MIN, rate_per_min, 1)            \
-  L(OPEN_ORDERS, max_open_orders, 0)      \
+  L(COLLAR_ENTRY, collar_entry_bps, 0) \
+  L(COLLAR_EXIT, collar_exit_bps, 1) \
+  L(MD_AGE, md_age_ns, 1) \
+  L(MARK_AGE, mark_age_ns, 1) \
+  L(SESSION_AGE, session_age_ns, 1) \
+  L(CLOCK_BOUND, clock_bound_ns, 1) \
+  L(RATE_S, rate_per_s, 1) \
+  L(RATE_MIN, rate_per_min, 1) \
+  L(OPEN_ORDERS, max_open_orders, 0) \
   L(OPEN_ORDERS_INSTR, max_open_orders_instr, 0) \
-  L(IN_FLIGHT, max_in_flight, 0)          \
-  L(POSITION, max_position_lots, 0)       \
-  L(GROSS, max_gross_e8, 0)               \
+  L(IN_FLIGHT, max_in_flight, 0) \
+  L(POSITION, max_position_lots, 0) \
+  L(GROSS, max_gross_e8, 0) \
   L(GROSS_EQUITY, max_gross_equity_pct, 0) \
-  L(NET, max_net_e8, 0)                   \
-  L(NET_EQUITY, max_net_equity_pct, 0)    \
-  L(LEVERAGE, max_leverage_e8, 0)         \
+  L(NET, max_net_e8, 0) \
+  L(NET_EQUITY, max_net_equity_pct, 0) \
+  L(LEVERAGE, max_leverage_e8, 0) \
   L(DRAWDOWN_SESSION, drawdown_session_e8, 0) \
   L(DRAWDOWN_DAY, drawdown_day_e8, 0)
 
@@ -39,7 +39,7 @@ enum tg_limit { TG_LIMIT_TABLE(TG_LIMIT_BIT) TG_LIMIT_CNT };
 #undef TG_LIMIT_BIT
 
 typedef struct tg_limits {
-  int64_t max_order_qty_lots;    /* smaller of settings and venue filter is enforced by bits 6 and 10 */
+  int64_t max_order_qty_lots; /* smaller of settings and venue filter is enforced by bits 6 and 10 */
   int64_t max_order_notional_e8;
   int64_t collar_entry_bps, collar_exit_bps;
   int64_t md_age_ns, mark_age_ns, session_age_ns, clock_bound_ns;
@@ -50,9 +50,10 @@ typedef struct tg_limits {
   int64_t max_net_e8, max_net_equity_pct;
   int64_t max_leverage_e8;
   int64_t drawdown_session_e8, drawdown_day_e8;
+  tg_u128 max_order_units;                  /* max_order_notional_e8 as px_fine * qty_lots (filters.h) */
   uint64_t window_from_ns, window_until_ns; /* bit 5; both ends are plain instants, 0 = 1970 */
-  uint32_t unset;                /* bit per TG_LIMIT_*: unset */
-  uint8_t unset_for[4];          /* indexed by tg_intent_t: an action of that intent lacks a limit; NONE 1, CANCEL 0 */
+  uint32_t unset;                           /* bit per TG_LIMIT_*: unset */
+  uint8_t unset_for[4]; /* indexed by tg_intent_t: an action of that intent lacks a limit; NONE 1, CANCEL 0 */
 } tg_limits_t;
 
 /* Fills `limits` from the settings and the instrument's scales. Negative settings count as unset. */

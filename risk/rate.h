@@ -2,7 +2,8 @@
  * What:    sliding windows by buckets (1 s of 100 ms, 10 s and 60 s of 1 s), counted a bucket longer than their name, so
  *          never too many; the venue's own counts (RATE message) plus what we sent since.
  *          Of every budget a share is kept for cancels and one for reductions:
- *          INCREASE_RISK may use 100 - cancel% - reduce%, REDUCE_RISK 100 - cancel%, CANCEL all.
+ *          INCREASE_RISK may use 100 - cancel% - reduce%, REDUCE_RISK 100 - cancel%, CANCEL all. (Of the venue's order
+ *          counts, which cancels do not touch, only the share for reductions is kept.)
  * Owner:   the core; one per account.
  * Threads: one lane.
  * Limit:   counts below 2^31.
@@ -18,24 +19,24 @@
 #define TG_RATE_BUCKETS_MIN 61  /* 1 s each */
 
 typedef struct tg_rate_cfg {
-  int64_t per_s, per_min;                       /* own caps over all requests; 0 unset = nothing passes */
-  int64_t venue_orders_10s, venue_orders_min;   /* taken until the venue tells */
+  int64_t per_s, per_min;                     /* own caps over all requests; 0 unset = nothing passes */
+  int64_t venue_orders_10s, venue_orders_min; /* taken until the venue tells */
   int64_t reserve_cancel_pct, reserve_reduce_pct;
 } tg_rate_cfg_t;
 
 typedef struct tg_rate_state {
   /* read by the gate: what each intent may still send, kept up to date by the functions below */
-  int64_t left[4];              /* indexed by tg_intent_t; NONE 0; may be negative */
-  uint64_t pause_until_ns;      /* venue said stop (429, 418): nothing at all before this */
+  int64_t left[4];         /* indexed by tg_intent_t; NONE 0; may be negative */
+  uint64_t pause_until_ns; /* venue said stop (429, 418): nothing at all before this */
   /* own windows */
-  int64_t sum_1s, sum_min;      /* all requests */
+  int64_t sum_1s, sum_min;                /* all requests */
   int64_t sum_orders_10s, sum_orders_min; /* those that the venue counts as orders: place, amend */
-  uint64_t fine_no, sec_no;     /* numbers of the running buckets: ns / 100 ms, ns / 1 s */
-  uint64_t fine_edge_ns;        /* next instant at which a bucket ends */
+  uint64_t fine_no, sec_no;               /* numbers of the running buckets: ns / 100 ms, ns / 1 s */
+  uint64_t fine_edge_ns;                  /* next instant at which a bucket ends */
   /* the venue's word */
   int64_t venue_used_10s, venue_limit_10s, venue_used_min, venue_limit_min;
-  uint64_t venue_ns;            /* when it was said; 0 never */
-  int64_t sent_since_venue;     /* orders sent after it */
+  uint64_t venue_ns;                 /* when it was said; 0 never */
+  int64_t sent_since_venue;          /* orders sent after it */
   int64_t weight_used, weight_limit; /* request weight, for the screen; cancels weigh 1 */
   tg_rate_cfg_t cfg;
   uint32_t fine[TG_RATE_BUCKETS_FINE];

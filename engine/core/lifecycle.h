@@ -25,7 +25,11 @@ typedef enum tg_fsm_reason {
   TG_FSM_WHY_CNT
 } tg_fsm_reason_t;
 
-typedef enum tg_fsm_override { TG_FSM_OVERRIDE_NONE = 0, TG_FSM_OVERRIDE_PAUSE = 1, TG_FSM_OVERRIDE_EMERGENCY = 2 } tg_fsm_override_t;
+typedef enum tg_fsm_override {
+  TG_FSM_OVERRIDE_NONE = 0,
+  TG_FSM_OVERRIDE_PAUSE = 1,
+  TG_FSM_OVERRIDE_EMERGENCY = 2
+} tg_fsm_override_t;
 typedef enum tg_fsm_pause_cause {
   TG_FSM_PAUSE_NONE = 0,
   TG_FSM_PAUSE_TOXICITY = 1,
@@ -42,42 +46,42 @@ typedef struct tg_fsm_cfg {
 /* The frozen snapshot. Booleans 0 or 1. Ages are 0 for "now"; UINT64_MAX = never seen. */
 typedef struct tg_fsm_in {
   uint64_t now_ns;
-  uint64_t feed_age_ns;      /* of the worst subscribed feed, by receive time */
-  uint64_t sync_age_ns;      /* since the last good account sync */
-  int64_t toxicity_e8;       /* score, 1.0 = 10^8 */
-  int64_t gross_e8;          /* gross position notional, tg_exposure_position_gross_e8 */
-  uint32_t book_cnt;         /* subscribed books; 0: feeds are not ready */
-  uint8_t health_ok;         /* start-up checks done (HEALTH START); looked at in INIT only */
-  uint8_t account_synced;    /* at least one good account sync; looked at in INIT only */
-  uint8_t book_unsynced;     /* a subscribed book is not LIVE */
-  uint8_t drawdown;          /* tg_drawdown_t.latched: at its limit and not acknowledged */
-  uint8_t killed;            /* kill latch */
-  uint8_t circuit_open;      /* HEALTH CIRCUIT: 1 open; half-open counts as open for new risk */
-  uint8_t journal_behind;    /* a ring over 80%, tape or store broken, cold lane's heartbeat missed */
-  uint8_t override;          /* tg_fsm_override_t */
+  uint64_t feed_age_ns;   /* of the worst subscribed feed, by receive time */
+  uint64_t sync_age_ns;   /* since the last good account sync */
+  int64_t toxicity_e8;    /* score, 1.0 = 10^8 */
+  int64_t gross_e8;       /* gross position notional, tg_exposure_position_gross_e8 */
+  uint32_t book_cnt;      /* subscribed books; 0: feeds are not ready */
+  uint8_t health_ok;      /* start-up checks done (HEALTH START); looked at in INIT only */
+  uint8_t account_synced; /* at least one good account sync; looked at in INIT only */
+  uint8_t book_unsynced;  /* a subscribed book is not LIVE */
+  uint8_t drawdown;       /* tg_drawdown_t.latched: at its limit and not acknowledged */
+  uint8_t killed;         /* kill latch */
+  uint8_t circuit_open;   /* HEALTH CIRCUIT: 1 open; half-open counts as open for new risk */
+  uint8_t journal_behind; /* a ring over 80%, tape or store broken, cold lane's heartbeat missed */
+  uint8_t override;       /* tg_fsm_override_t */
 } tg_fsm_in_t;
 
 typedef struct tg_fsm {
-  uint8_t state;             /* tg_fsm_state_t; written by tg_fsm_enter of lifecycle.c only */
-  uint8_t came_from;         /* DEGRADED: state to go back to */
-  uint8_t pause_cause;       /* tg_fsm_pause_cause_t: PAUSED, and DEGRADED that came from PAUSED */
+  uint8_t state;       /* tg_fsm_state_t; written by tg_fsm_enter of lifecycle.c only */
+  uint8_t came_from;   /* DEGRADED: state to go back to */
+  uint8_t pause_cause; /* tg_fsm_pause_cause_t: PAUSED, and DEGRADED that came from PAUSED */
   uint8_t pad0[5];
   uint64_t entered_ns;
-  uint64_t bad_ns;           /* DEGRADED: last instant at which a cause was seen */
+  uint64_t bad_ns; /* DEGRADED: last instant at which a cause was seen */
   tg_fsm_cfg_t cfg;
   uint64_t transition_cnt[TG_FSM_CNT][TG_FSM_CNT]; /* [from][to]; by reason in why_cnt */
   uint64_t why_cnt[TG_FSM_WHY_CNT];
-  uint64_t blocked_cnt[TG_FSM_CNT][4];             /* [state][tg_intent_t], tg_fsm_note_blocked */
-  uint64_t in_state_ns[TG_FSM_CNT];                /* completed stays; add now - entered for the running one */
+  uint64_t blocked_cnt[TG_FSM_CNT][4]; /* [state][tg_intent_t], tg_fsm_note_blocked */
+  uint64_t in_state_ns[TG_FSM_CNT];    /* completed stays; add now - entered for the running one */
 } tg_fsm_t;
 
 /* What tg_fsm_eval found. changed false: to and reason are 0. */
 typedef struct tg_fsm_move {
   bool changed;
-  uint8_t from, to;          /* tg_fsm_state_t */
-  uint8_t reason;            /* tg_fsm_reason_t */
-  uint8_t row;               /* row number of spec/fsm.md, 0 forced */
-  uint8_t pause_cause;       /* when to is PAUSED */
+  uint8_t from, to;    /* tg_fsm_state_t */
+  uint8_t reason;      /* tg_fsm_reason_t */
+  uint8_t row;         /* row number of spec/fsm.md, 0 forced */
+  uint8_t pause_cause; /* when to is PAUSED */
 } tg_fsm_move_t;
 
 #define TG_FSM_CHAIN_MAX 4
@@ -110,7 +114,7 @@ TG_MUST_USE int tg_fsm_force(tg_fsm_t *fsm, const tg_fsm_in_t *in, tg_fsm_state_
 uint8_t tg_fsm_allow(unsigned state);
 /* True when the state lets the intent through. */
 static inline bool tg_fsm_permits(unsigned state, tg_intent_t intent) {
-  return (tg_fsm_allow(state) >> ((unsigned)intent & 7u)) & 1u;
+  return ((unsigned)tg_fsm_allow(state) >> ((unsigned)intent & 7u) & 1u) != 0;
 }
 /* Counts an action that the permission row stopped (metrics by (state, intent)). */
 static inline void tg_fsm_note_blocked(tg_fsm_t *fsm, tg_intent_t intent) {

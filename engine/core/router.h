@@ -27,7 +27,7 @@ typedef enum tg_route_reason {
 #define TG_VENUE_AMEND 1u             /* orders can be amended at all */
 #define TG_VENUE_AMEND_KEEPS_QUEUE 2u /* a smaller quantity keeps its place (Binance USDT-M: no) */
 #define TG_VENUE_BATCH 4u
-#define TG_VENUE_AMEND_LIMIT_ONLY 8u  /* LIMIT orders only (Binance -5025) */
+#define TG_VENUE_AMEND_LIMIT_ONLY 8u /* LIMIT orders only (Binance -5025) */
 
 /* An order as the strategy wants it to rest. */
 typedef struct tg_route_order {
@@ -41,22 +41,22 @@ typedef struct tg_route_order {
 } tg_route_order_t;
 
 typedef struct tg_route_in {
-  tg_route_order_t desired;    /* valid when has_desired */
-  tg_route_order_t existing;   /* valid when has_existing */
-  int64_t filled_lots;         /* of the existing order */
-  const tg_filters_t *filters; /* of the instrument */
+  tg_route_order_t desired;           /* valid when has_desired */
+  tg_route_order_t existing;          /* valid when has_existing */
+  int64_t filled_lots;                /* of the existing order */
+  const tg_filters_t *filters;        /* of the instrument */
   int64_t bid_px_ticks, ask_px_ticks; /* touch; 0 = that side is missing */
-  int64_t mark_e8;             /* 0 = none */
-  int64_t rate_left;           /* requests this intent may still send: tg_rate_left */
-  int64_t amend_threshold_bps; /* router.amend_threshold_bps */
-  int64_t reducible_lots;      /* tg_exposure_reducible(instr, desired.side): counts the existing order as still open */
-  uint8_t intent;              /* tg_intent_t of the desired order (CANCEL: take it away) */
+  int64_t mark_e8;                    /* 0 = none */
+  int64_t rate_left;                  /* requests this intent may still send: tg_rate_left */
+  int64_t amend_threshold_bps;        /* router.amend_threshold_bps */
+  int64_t reducible_lots;             /* tg_exposure_reducible(instr, desired.side): counts the existing order as still open */
+  uint8_t intent;                     /* tg_intent_t of the desired order (CANCEL: take it away) */
   uint8_t has_desired, has_existing;
-  uint8_t request_pending;     /* a request on the existing order is unanswered or unknown */
-  uint8_t amend_refused;       /* this order may not be amended any more (venue's count of changes, -5026, -5027) */
-  uint8_t drawdown_gate;       /* gate bit 26 would hold INCREASE_RISK */
-  uint8_t reprice_to_touch;    /* router.reprice_to_touch and the strategy allows it */
-  uint8_t venue_caps;          /* TG_VENUE_* */
+  uint8_t request_pending;  /* a request on the existing order is unanswered or unknown */
+  uint8_t amend_refused;    /* this order may not be amended any more (venue's count of changes, -5026, -5027) */
+  uint8_t drawdown_gate;    /* gate bit 26 would hold INCREASE_RISK */
+  uint8_t reprice_to_touch; /* router.reprice_to_touch and the strategy allows it */
+  uint8_t venue_caps;       /* TG_VENUE_* */
 } tg_route_in_t;
 
 /* When an action may leave. */
@@ -89,9 +89,9 @@ void tg_route(const tg_route_in_t *in, tg_route_out_t *out);
 /* Telemetry. */
 typedef struct tg_route_stat {
   uint64_t cnt[TG_ROUTE_DECISION_CNT][TG_ROUTE_WHY_CNT]; /* filter violations are cnt[BLOCK][FILTER_*] */
-  uint64_t amend_saved_cnt;  /* amends instead of a cancel and a place */
-  uint64_t repriced_cnt;     /* post-only prices moved to the touch */
-  uint64_t place_first_cnt;  /* reductions placed before the cancel */
+  uint64_t amend_saved_cnt;                              /* amends instead of a cancel and a place */
+  uint64_t repriced_cnt;                                 /* post-only prices moved to the touch */
+  uint64_t place_first_cnt;                              /* reductions placed before the cancel */
 } tg_route_stat_t;
 void tg_route_count(tg_route_stat_t *stat, const tg_route_out_t *out);
 
