@@ -16,32 +16,32 @@ enum { VS_BUY = 0, VS_SELL = 1 };
 #define VS_NONE (-1)
 
 typedef struct vs_level {
-    int64_t qty;
-    int32_t head;
-    int32_t tail;
+  int64_t qty;
+  int32_t head;
+  int32_t tail;
 } vs_level;
 
 typedef struct vs_node {
-    int64_t qty;
-    int32_t prev;
-    int32_t next;
-    int32_t lvl;
-    int32_t ours; /* slot of an order of the account under test, or VS_NONE */
-    int32_t pos;  /* place in others[], or VS_NONE */
-    uint8_t side;
+  int64_t qty;
+  int32_t prev;
+  int32_t next;
+  int32_t lvl;
+  int32_t ours; /* slot of an order of the account under test, or VS_NONE */
+  int32_t pos;  /* place in others[], or VS_NONE */
+  uint8_t side;
 } vs_node;
 
 typedef struct vs_book {
-    vs_level *level[2];
-    uint64_t *bits[2];
-    int32_t best[2];
-    int32_t level_cnt[2];
-    vs_node *node;
-    int32_t free_head;
-    int32_t *others; /* dense list of the nodes that are not ours */
-    int32_t others_cnt;
-    void (*on_change)(void *ctx, int side, int32_t lvl);
-    void *ctx;
+  vs_level *level[2];
+  uint64_t *bits[2];
+  int32_t best[2];
+  int32_t level_cnt[2];
+  vs_node *node;
+  int32_t free_head;
+  int32_t *others; /* dense list of the nodes that are not ours */
+  int32_t others_cnt;
+  void (*on_change)(void *ctx, int side, int32_t lvl);
+  void *ctx;
 } vs_book;
 
 void vs_book_init(vs_book *b, void (*on_change)(void *, int, int32_t), void *ctx);
@@ -62,9 +62,8 @@ void vs_book_drop(vs_book *b, int32_t node);
 /* Next level behind lvl on that side (lower for bids, higher for asks), or VS_NONE. */
 int32_t vs_book_next(const vs_book *b, int side, int32_t lvl);
 
-static inline int64_t vs_book_qty(const vs_book *b, int side, int32_t lvl)
-{
-    return b->level[side][lvl].qty;
+static inline int64_t vs_book_qty(const vs_book *b, int side, int32_t lvl) {
+  return b->level[side][lvl].qty;
 }
 
 #endif

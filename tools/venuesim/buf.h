@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 typedef struct vs_buf {
-    char *p;
-    size_t len;
-    size_t cap;
-    size_t max;
-    bool over;
+  char *p;
+  size_t len;
+  size_t cap;
+  size_t max;
+  bool over;
 } vs_buf;
 
 void vs_buf_init(vs_buf *b, size_t max);

@@ -19,215 +19,203 @@
 enum regime { QUIET, NORMAL, TREND, BURST, REGIME_CNT };
 
 /* events/s, volatility in bps per root second, mean length in s, weight when the next regime is drawn */
-static const struct { double rate, vol_bps, length_s, weight; } regime_of[REGIME_CNT] = {
-    {70, 0.5, 5.0, 0.25}, {170, 1.2, 6.0, 0.45}, {300, 1.6, 4.0, 0.22}, {2500, 7.0, 0.35, 0.08}};
+static const struct {
+  double rate, vol_bps, length_s, weight;
+} regime_of[REGIME_CNT] = {{80, 0.8, 4.0, 0.22}, {190, 1.8, 6.0, 0.46}, {300, 2.0, 4.0, 0.24}, {2500, 8.0, 0.35, 0.08}};
 
 struct vs_synth {
-    vs_venue *v;
-    vs_rng rng;
-    enum regime regime;
-    double t, regime_end; /* flow clock, seconds */
-    double wall0;         /* wall seconds that belong to t = 0 */
-    double anchor, x;     /* fair = anchor * (1 + x), x in units of 1 */
-    double drift;         /* per second */
-    double heat[2];       /* Hawkes excitation of market buys and sells */
-    double tick;
-    lws_sorted_usec_list_t timer;
+  vs_venue *v;
+  vs_rng rng;
+  enum regime regime;
+  double t, regime_end; /* flow clock, seconds */
+  double wall0;         /* wall seconds that belong to t = 0 */
+  double anchor, x;     /* fair = anchor * (1 + x), x in units of 1 */
+  double drift;         /* per second */
+  double heat[2];       /* Hawkes excitation of market buys and sells */
+  double tick;
+  vs_timer timer;
 };
 
-static double fair(const struct vs_synth *s)
-{
-    return s->anchor * (1.0 + s->x);
+static double fair(const struct vs_synth *s) {
+  return s->anchor * (1.0 + s->x);
 }
 
-static double wall_s(void)
-{
-    return (double)lws_now_usecs() * 1e-6;
+static double wall_s(void) {
+  return (double)vs_mono_us() * 1e-6;
 }
 
-static void next_regime(struct vs_synth *s)
-{
-    double u = vs_rng_unit(&s->rng);
-    int k = 0;
-    while (k < REGIME_CNT - 1 && u > regime_of[k].weight) {
-        u -= regime_of[k++].weight;
-    }
-    s->regime = (enum regime)k;
-    s->regime_end = s->t + vs_rng_exp(&s->rng, regime_of[k].length_s);
-    s->drift = 0;
-    if (k == TREND) { /* 1..4 bps a second, against the deviation more often than with it */
-        double sign = vs_rng_unit(&s->rng) < 0.5 + s->x * 60.0 ? -1.0 : 1.0;
-        s->drift = sign * (1.0 + 3.0 * vs_rng_unit(&s->rng)) * 1e-4;
-    }
+static void next_regime(struct vs_synth *s) {
+  double u = vs_rng_unit(&s->rng);
+  int k = 0;
+  while (k < REGIME_CNT - 1 && u > regime_of[k].weight) {
+    u -= regime_of[k++].weight;
+  }
+  s->regime = (enum regime)k;
+  s->regime_end = s->t + vs_rng_exp(&s->rng, regime_of[k].length_s);
+  s->drift = 0;
+  if (k == TREND) { /* 1..4 bps a second, against the deviation more often than with it */
+    double sign = vs_rng_unit(&s->rng) < 0.5 + s->x * 60.0 ? -1.0 : 1.0;
+    s->drift = sign * (1.0 + 3.0 * vs_rng_unit(&s->rng)) * 1e-4;
+  }
 }
 
 /* Moves the flow's clock by dt and the fair price with it. */
-static void advance(struct vs_synth *s, double dt)
-{
-    s->t += dt;
-    double vol = regime_of[s->regime].vol_bps * 1e-4;
-    s->x += s->drift * dt - s->x * dt / 120.0 + vol * sqrt(dt) * vs_rng_norm(&s->rng);
-    if (fabs(s->x) > 0.03) { /* far from a 5 % price filter */
-        s->x = copysign(0.03, s->x);
-    }
-    double cool = exp(-dt / 0.15);
-    s->heat[0] *= cool;
-    s->heat[1] *= cool;
-    if (s->t >= s->regime_end) {
-        next_regime(s);
-    }
+static void advance(struct vs_synth *s, double dt) {
+  s->t += dt;
+  double vol = regime_of[s->regime].vol_bps * 1e-4;
+  s->x += s->drift * dt - s->x * dt / 120.0 + vol * sqrt(dt) * vs_rng_norm(&s->rng);
+  if (fabs(s->x) > 0.03) { /* far from a 5 % price filter */
+    s->x = copysign(0.03, s->x);
+  }
+  double cool = exp(-dt / 0.15);
+  s->heat[0] *= cool;
+  s->heat[1] *= cool;
+  if (s->t >= s->regime_end) {
+    next_regime(s);
+  }
 }
 
-static int64_t draw_qty(vs_venue *v, double median)
-{
-    double q = median * exp(1.1 * vs_rng_norm(&v->synth->rng));
-    int64_t lots = (int64_t)(q * (double)VS_E8 / (double)v->sym->step);
-    if (lots < 1) {
-        lots = 1;
-    }
-    return (lots > 20000 ? 20000 : lots) * v->sym->step;
+static int64_t draw_qty(vs_venue *v, double median) {
+  double q = median * exp(1.1 * vs_rng_norm(&v->synth->rng));
+  int64_t lots = (int64_t)(q * (double)VS_E8 / (double)v->sym->step);
+  if (lots < 1) {
+    lots = 1;
+  }
+  return (lots > 20000 ? 20000 : lots) * v->sym->step;
 }
 
 /* A limit order of somebody else, behind or at the touch: it never crosses. */
-static void add_limit(vs_venue *v, int side)
-{
-    struct vs_synth *s = v->synth;
-    if (v->book.others_cnt >= ORDERS_MAX) {
-        return;
-    }
-    double bps = vs_rng_unit(&s->rng) < 0.6 ? vs_rng_exp(&s->rng, 0.35) : vs_rng_exp(&s->rng, 6.0);
-    double dist = fair(s) * bps * 1e-4 + s->tick * 0.5;
-    double px = side == VS_BUY ? fair(s) - dist : fair(s) + dist;
-    int32_t lvl = (int32_t)(side == VS_BUY ? floor(px / s->tick) : ceil(px / s->tick));
-    int32_t touch = v->book.best[1 - side];
-    if (touch != VS_NONE && (side == VS_BUY ? lvl >= touch : lvl <= touch)) {
-        lvl = side == VS_BUY ? touch - 1 : touch + 1;
-    }
-    (void)vs_book_add(&v->book, side, lvl, draw_qty(v, bps < 1.0 ? 0.03 : 0.08), VS_NONE);
+static void add_limit(vs_venue *v, int side) {
+  struct vs_synth *s = v->synth;
+  if (v->book.others_cnt >= ORDERS_MAX) {
+    return;
+  }
+  double bps = vs_rng_unit(&s->rng) < 0.6 ? vs_rng_exp(&s->rng, 0.35) : vs_rng_exp(&s->rng, 6.0);
+  double dist = fair(s) * bps * 1e-4 + s->tick * 0.5;
+  double px = side == VS_BUY ? fair(s) - dist : fair(s) + dist;
+  int32_t lvl = (int32_t)(side == VS_BUY ? floor(px / s->tick) : ceil(px / s->tick));
+  int32_t touch = v->book.best[1 - side];
+  if (touch != VS_NONE && (side == VS_BUY ? lvl >= touch : lvl <= touch)) {
+    lvl = side == VS_BUY ? touch - 1 : touch + 1;
+  }
+  (void)vs_book_add(&v->book, side, lvl, draw_qty(v, bps < 1.0 ? 0.03 : 0.08), VS_NONE);
 }
 
-static void cancel_one(vs_venue *v)
-{
-    struct vs_synth *s = v->synth;
-    if (v->book.others_cnt < 200) {
-        return;
-    }
-    int32_t node = v->book.others[vs_rng_below(&s->rng, (uint32_t)v->book.others_cnt)];
-    const vs_node *n = &v->book.node[node];
-    double bps = fabs((double)n->lvl * s->tick / fair(s) - 1.0) * 1e4;
-    double keep = bps < 1.0 ? 0.25 : bps < 25.0 ? 0.45 : 0.05; /* near and far orders go first */
-    if (vs_rng_unit(&s->rng) > keep) {
-        vs_book_drop(&v->book, node);
-    }
+static void cancel_one(vs_venue *v) {
+  struct vs_synth *s = v->synth;
+  if (v->book.others_cnt < 200) {
+    return;
+  }
+  int32_t node = v->book.others[vs_rng_below(&s->rng, (uint32_t)v->book.others_cnt)];
+  const vs_node *n = &v->book.node[node];
+  double bps = fabs((double)n->lvl * s->tick / fair(s) - 1.0) * 1e4;
+  double keep = bps < 1.0 ? 0.25 : bps < 25.0 ? 0.45 : 0.05; /* near and far orders go first */
+  if (vs_rng_unit(&s->rng) > keep) {
+    vs_book_drop(&v->book, node);
+  }
 }
 
-static void market_order(vs_venue *v, int side)
-{
-    struct vs_synth *s = v->synth;
-    int32_t far_lvl = (int32_t)(fair(s) * (side == VS_BUY ? 1.002 : 0.998) / s->tick);
-    (void)vs_take_other(v, side, far_lvl, draw_qty(v, 0.035));
-    s->heat[side] += 0.35;
-    if (s->heat[side] > 4.0) {
-        s->heat[side] = 4.0;
-    }
+static void market_order(vs_venue *v, int side) {
+  struct vs_synth *s = v->synth;
+  int32_t far_lvl = (int32_t)(fair(s) * (side == VS_BUY ? 1.002 : 0.998) / s->tick);
+  (void)vs_take_other(v, side, far_lvl, draw_qty(v, 0.035));
+  s->heat[side] += 0.35;
+  if (s->heat[side] > 4.0) {
+    s->heat[side] = 4.0;
+  }
 }
 
 /* Takes what rests on the wrong side of the fair price. */
-static bool sweep(vs_venue *v)
-{
-    struct vs_synth *s = v->synth;
-    int32_t at = (int32_t)(fair(s) / s->tick);
-    int32_t ask = v->book.best[VS_SELL];
-    int32_t bid = v->book.best[VS_BUY];
-    if (ask != VS_NONE && ask < at) {
-        (void)vs_take_other(v, VS_BUY, at, draw_qty(v, 0.25));
-        return true;
-    }
-    if (bid != VS_NONE && bid > at + 1) {
-        (void)vs_take_other(v, VS_SELL, at + 1, draw_qty(v, 0.25));
-        return true;
-    }
-    return false;
+static bool sweep(vs_venue *v) {
+  struct vs_synth *s = v->synth;
+  int32_t at = (int32_t)(fair(s) / s->tick);
+  int32_t ask = v->book.best[VS_SELL];
+  int32_t bid = v->book.best[VS_BUY];
+  if (ask != VS_NONE && ask < at) {
+    (void)vs_take_other(v, VS_BUY, at, draw_qty(v, 0.25));
+    return true;
+  }
+  if (bid != VS_NONE && bid > at + 1) {
+    (void)vs_take_other(v, VS_SELL, at + 1, draw_qty(v, 0.25));
+    return true;
+  }
+  return false;
 }
 
-static void one_event(vs_venue *v)
-{
-    struct vs_synth *s = v->synth;
-    double u = vs_rng_unit(&s->rng);
-    double hot = s->heat[0] + s->heat[1];
-    double market = 0.07 + 0.05 * hot;
-    if (u < market) {
-        double lean = hot > 0 ? s->heat[VS_BUY] / hot : 0.5;
-        double push = s->drift > 0 ? 0.2 : s->drift < 0 ? -0.2 : 0.0;
-        market_order(v, vs_rng_unit(&s->rng) < 0.25 + 0.5 * lean + push ? VS_BUY : VS_SELL);
-    } else if (u < market + 0.25) {
-        (void)(sweep(v) || (cancel_one(v), false));
+static void one_event(vs_venue *v) {
+  struct vs_synth *s = v->synth;
+  double u = vs_rng_unit(&s->rng);
+  double hot = s->heat[0] + s->heat[1];
+  double market = 0.07 + 0.05 * hot;
+  if (u < market) {
+    double lean = hot > 0 ? s->heat[VS_BUY] / hot : 0.5;
+    double push = s->drift > 0 ? 0.2 : s->drift < 0 ? -0.2 : 0.0;
+    market_order(v, vs_rng_unit(&s->rng) < 0.25 + 0.5 * lean + push ? VS_BUY : VS_SELL);
+  } else if (u < market + 0.25) {
+    (void)(sweep(v) || (cancel_one(v), false));
+  } else {
+    double fill = (double)v->book.others_cnt / ORDERS_AIM; /* steer the size of the book */
+    if (vs_rng_unit(&s->rng) < 0.62 / (fill < 0.3 ? 0.3 : fill)) {
+      double bids = v->book.level_cnt[VS_BUY] + 20.0; /* the thinner side is filled up first */
+      double asks = v->book.level_cnt[VS_SELL] + 20.0;
+      add_limit(v, vs_rng_unit(&s->rng) < asks / (bids + asks) ? VS_BUY : VS_SELL);
     } else {
-        double fill = (double)v->book.others_cnt / ORDERS_AIM; /* steer the size of the book */
-        if (vs_rng_unit(&s->rng) < 0.62 / (fill < 0.3 ? 0.3 : fill)) {
-            add_limit(v, vs_rng_unit(&s->rng) < 0.5 ? VS_BUY : VS_SELL);
-        } else {
-            cancel_one(v);
-        }
+      cancel_one(v);
     }
-    vs_txn_end(v);
+  }
+  vs_txn_end(v);
 }
 
-static void run_flow(lws_sorted_usec_list_t *sul)
-{
-    struct vs_synth *s = lws_container_of(sul, struct vs_synth, timer);
-    vs_venue *v = s->v;
-    double target = (wall_s() - s->wall0) * v->opt.speed;
-    double rate = 1;
-    double dt = 0;
-    for (int k = 0; k < TICK_EVENTS; k++) {
-        rate = regime_of[s->regime].rate;
-        dt = vs_rng_exp(&s->rng, 1.0 / rate);
-        if (s->t + dt > target && k > 0) {
-            break;
-        }
-        advance(s, dt);
-        one_event(v);
+static void run_flow(vs_timer *sul) {
+  struct vs_synth *s = lws_container_of(sul, struct vs_synth, timer);
+  vs_venue *v = s->v;
+  double target = (wall_s() - s->wall0) * v->opt.speed;
+  double rate = 1;
+  double dt = 0;
+  for (int k = 0; k < TICK_EVENTS; k++) {
+    rate = regime_of[s->regime].rate;
+    dt = vs_rng_exp(&s->rng, 1.0 / rate);
+    if (s->t + dt > target && k > 0) {
+      break;
     }
-    vs_algo_check(v, false);
-    if (target - s->t > LAG_MAX_S * v->opt.speed) { /* cannot keep up: let the flow's clock slip */
-        s->wall0 += (target - s->t) / v->opt.speed;
-        target = s->t;
-    }
-    double wait = (s->t + dt - target) / v->opt.speed;
-    int64_t us = (int64_t)(wait * 1e6);
-    lws_sul_schedule(v->lws, 0, sul, run_flow, us < 1000 ? 1000 : us);
+    advance(s, dt);
+    one_event(v);
+  }
+  vs_algo_check(v, false);
+  if (target - s->t > LAG_MAX_S * v->opt.speed) { /* cannot keep up: let the flow's clock slip */
+    s->wall0 += (target - s->t) / v->opt.speed;
+    target = s->t;
+  }
+  double wait = (s->t + dt - target) / v->opt.speed;
+  int64_t us = (int64_t)(wait * 1e6);
+  vs_timer_set(sul, run_flow, us < 1000 ? 1000 : us);
 }
 
-static void seed_book(vs_venue *v)
-{
-    for (int k = 0; k < ORDERS_AIM; k++) {
-        add_limit(v, k & 1);
-    }
-    vs_feed_end(v);
+static void seed_book(vs_venue *v) {
+  for (int k = 0; k < ORDERS_AIM; k++) {
+    add_limit(v, k & 1);
+  }
+  vs_feed_end(v);
 }
 
-void vs_synth_open(vs_venue *v)
-{
-    struct vs_synth *s = vs_alloc(1, sizeof *s);
-    v->synth = s;
-    s->v = v;
-    vs_rng_seed(&s->rng, v->opt.seed);
-    s->anchor = (double)v->sym->start_px / (double)VS_E8;
-    s->tick = (double)v->sym->tick / (double)VS_E8;
-    s->regime = NORMAL;
-    s->regime_end = 5.0;
-    seed_book(v);
+void vs_synth_open(vs_venue *v) {
+  struct vs_synth *s = vs_alloc(1, sizeof *s);
+  v->synth = s;
+  s->v = v;
+  vs_rng_seed(&s->rng, v->opt.seed);
+  s->anchor = (double)v->sym->start_px / (double)VS_E8;
+  s->tick = (double)v->sym->tick / (double)VS_E8;
+  s->regime = NORMAL;
+  s->regime_end = 5.0;
+  seed_book(v);
 }
 
-void vs_synth_start(vs_venue *v)
-{
-    v->synth->wall0 = wall_s();
-    lws_sul_schedule(v->lws, 0, &v->synth->timer, run_flow, 1000);
+void vs_synth_start(vs_venue *v) {
+  v->synth->wall0 = wall_s();
+  vs_timer_set(&v->synth->timer, run_flow, 1000);
 }
 
-void vs_synth_free(vs_venue *v)
-{
-    free(v->synth);
-    v->synth = NULL;
+void vs_synth_free(vs_venue *v) {
+  free(v->synth);
+  v->synth = NULL;
 }

@@ -41,7 +41,7 @@ const char *vs_dtrim(int64_t v_e8);
 
 /* Seeded generator (xoshiro256**), so that a seed gives the same decisions everywhere. */
 typedef struct vs_rng {
-    uint64_t s[4];
+  uint64_t s[4];
 } vs_rng;
 
 void vs_rng_seed(vs_rng *r, uint64_t seed);

@@ -8,65 +8,62 @@
 #define BAN_AFTER 40
 #define BAN_MS 120000
 
-void vs_rl_roll(vs_venue *v, int64_t now)
-{
-    vs_ratelimit *rl = &v->rl;
-    if (rl->minute != now / 60000) {
-        rl->minute = now / 60000;
-        rl->weight = 0;
-        rl->over = 0;
-        rl->orders_1m = 0;
-    }
-    if (rl->ten_s != now / 10000) {
-        rl->ten_s = now / 10000;
-        rl->orders_10s = 0;
-    }
+void vs_rl_roll(vs_venue *v, int64_t now) {
+  vs_ratelimit *rl = &v->rl;
+  if (rl->minute != now / 60000) {
+    rl->minute = now / 60000;
+    rl->weight = 0;
+    rl->over = 0;
+    rl->orders_1m = 0;
+  }
+  if (rl->ten_s != now / 10000) {
+    rl->ten_s = now / 10000;
+    rl->orders_10s = 0;
+  }
 }
 
-int vs_rl_weight(vs_venue *v, int weight, int64_t now, vs_reject *rej)
-{
-    vs_ratelimit *rl = &v->rl;
-    vs_rl_roll(v, now);
-    if (now < rl->banned_until) {
-        return vs_refuse(rej, 418, -1003, "Way too many requests; IP(127.0.0.1) banned until %lld.", (long long)rl->banned_until);
-    }
-    rl->weight += weight;
-    if (rl->weight <= WEIGHT_LIMIT) {
-        return 0;
-    }
-    if (++rl->over > BAN_AFTER) {
-        rl->banned_until = now + BAN_MS;
-        return vs_refuse(rej, 418, -1003, "Way too many requests; IP(127.0.0.1) banned until %lld.", (long long)rl->banned_until);
-    }
-    return vs_refuse(rej, 429, -1003,
-        "Too many requests; current limit of IP(127.0.0.1) is %d requests per minute.", WEIGHT_LIMIT);
-}
-
-int vs_rl_orders(vs_venue *v, int per_10s, int per_1m, int64_t now, vs_reject *rej)
-{
-    vs_ratelimit *rl = &v->rl;
-    vs_rl_roll(v, now);
-    if (rl->orders_10s + per_10s > ORDERS_10S) {
-        return vs_refuse(rej, 429, -1015, "Too many new orders; current limit is %d orders per 10 SECOND.", ORDERS_10S);
-    }
-    if (rl->orders_1m + per_1m > ORDERS_1M) {
-        return vs_refuse(rej, 429, -1015, "Too many new orders; current limit is %d orders per 1 MINUTE.", ORDERS_1M);
-    }
-    rl->orders_10s += per_10s;
-    rl->orders_1m += per_1m;
+int vs_rl_weight(vs_venue *v, int weight, int64_t now, vs_reject *rej) {
+  vs_ratelimit *rl = &v->rl;
+  vs_rl_roll(v, now);
+  if (now < rl->banned_until) {
+    return vs_refuse(rej, 418, -1003, "Way too many requests; IP(127.0.0.1) banned until %lld.", (long long)rl->banned_until);
+  }
+  rl->weight += weight;
+  if (rl->weight <= WEIGHT_LIMIT) {
     return 0;
+  }
+  if (++rl->over > BAN_AFTER) {
+    rl->banned_until = now + BAN_MS;
+    return vs_refuse(rej, 418, -1003, "Way too many requests; IP(127.0.0.1) banned until %lld.", (long long)rl->banned_until);
+  }
+  return vs_refuse(rej, 429, -1003, "Too many requests; current limit of IP(127.0.0.1) is %d requests per minute.",
+                   WEIGHT_LIMIT);
 }
 
-void vs_rl_json(vs_venue *v, int64_t now, bool orders_only, vs_buf *out)
-{
-    vs_rl_roll(v, now);
+int vs_rl_orders(vs_venue *v, int per_10s, int per_1m, int64_t now, vs_reject *rej) {
+  vs_ratelimit *rl = &v->rl;
+  vs_rl_roll(v, now);
+  if (rl->orders_10s + per_10s > ORDERS_10S) {
+    return vs_refuse(rej, 429, -1015, "Too many new orders; current limit is %d orders per 10 SECOND.", ORDERS_10S);
+  }
+  if (rl->orders_1m + per_1m > ORDERS_1M) {
+    return vs_refuse(rej, 429, -1015, "Too many new orders; current limit is %d orders per 1 MINUTE.", ORDERS_1M);
+  }
+  rl->orders_10s += per_10s;
+  rl->orders_1m += per_1m;
+  return 0;
+}
+
+void vs_rl_json(vs_venue *v, int64_t now, bool orders_only, vs_buf *out) {
+  vs_rl_roll(v, now);
+  vs_buf_f(out,
+           "[{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,\"limit\":%d,\"count\":%lld},"
+           "{\"rateLimitType\":\"ORDERS\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":%d,\"count\":%lld}",
+           ORDERS_10S, (long long)v->rl.orders_10s, ORDERS_1M, (long long)v->rl.orders_1m);
+  if (!orders_only) {
     vs_buf_f(out,
-        "[{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,\"limit\":%d,\"count\":%lld},"
-        "{\"rateLimitType\":\"ORDERS\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":%d,\"count\":%lld}",
-        ORDERS_10S, (long long)v->rl.orders_10s, ORDERS_1M, (long long)v->rl.orders_1m);
-    if (!orders_only) {
-        vs_buf_f(out, ",{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":%d,\"count\":%lld}",
-            WEIGHT_LIMIT, (long long)v->rl.weight);
-    }
-    vs_buf_c(out, ']');
+             ",{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":%d,\"count\":%lld}",
+             WEIGHT_LIMIT, (long long)v->rl.weight);
+  }
+  vs_buf_c(out, ']');
 }

@@ -16,118 +16,110 @@
 #define TAP_BYTES (160u << 10)
 
 typedef struct tap {
-    char *p;
-    size_t len, cap;
-    bool off, lost;
+  char *p;
+  size_t len, cap;
+  bool off, lost;
 } tap;
 
 static int tap_idx = -1;
 
-static void tap_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
-{
-    (void)parent;
-    (void)ad;
-    (void)idx;
-    (void)argl;
-    (void)argp;
-    tap *t = ptr;
-    if (t != NULL) {
-        free(t->p);
-        free(t);
-    }
+static void tap_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp) {
+  (void)parent;
+  (void)ad;
+  (void)idx;
+  (void)argl;
+  (void)argp;
+  tap *t = ptr;
+  if (t != NULL) {
+    free(t->p);
+    free(t);
+  }
 }
 
-int vs_rawtap_init(void)
-{
-    tap_idx = SSL_get_ex_new_index(0, NULL, NULL, NULL, tap_free);
-    return tap_idx < 0 ? -1 : 0;
+int vs_rawtap_init(void) {
+  tap_idx = SSL_get_ex_new_index(0, NULL, NULL, NULL, tap_free);
+  return tap_idx < 0 ? -1 : 0;
 }
 
-static void keep(SSL *ssl, const char *data, size_t len)
-{
-    tap *t = SSL_get_ex_data(ssl, tap_idx);
-    if (t == NULL) {
-        t = vs_alloc(1, sizeof *t);
-        if (SSL_set_ex_data(ssl, tap_idx, t) != 1) {
-            free(t);
-            return;
-        }
+static void keep(SSL *ssl, const char *data, size_t len) {
+  tap *t = SSL_get_ex_data(ssl, tap_idx);
+  if (t == NULL) {
+    t = vs_alloc(1, sizeof *t);
+    if (SSL_set_ex_data(ssl, tap_idx, t) != 1) {
+      free(t);
+      return;
     }
-    if (t->off || t->lost) {
-        return;
+  }
+  if (t->off || t->lost) {
+    return;
+  }
+  if (t->len + len > TAP_BYTES) {
+    t->lost = true;
+    return;
+  }
+  if (t->len + len + 1 > t->cap) {
+    size_t cap = t->cap == 0 ? 2048 : t->cap;
+    while (cap < t->len + len + 1) {
+      cap *= 2;
     }
-    if (t->len + len > TAP_BYTES) {
-        t->lost = true;
-        return;
+    char *p = realloc(t->p, cap);
+    if (p == NULL) {
+      t->lost = true;
+      return;
     }
-    if (t->len + len + 1 > t->cap) {
-        size_t cap = t->cap == 0 ? 2048 : t->cap;
-        while (cap < t->len + len + 1) {
-            cap *= 2;
-        }
-        char *p = realloc(t->p, cap);
-        if (p == NULL) {
-            t->lost = true;
-            return;
-        }
-        t->p = p;
-        t->cap = cap;
-    }
-    memcpy(t->p + t->len, data, len);
-    t->len += len;
-    t->p[t->len] = '\0';
+    t->p = p;
+    t->cap = cap;
+  }
+  memcpy(t->p + t->len, data, len);
+  t->len += len;
+  t->p[t->len] = '\0';
 }
 
-int SSL_read(SSL *ssl, void *buf, int num)
-{
-    size_t n = 0;
-    if (num < 0 || SSL_read_ex(ssl, buf, (size_t)num, &n) != 1) {
-        return -1; /* SSL_get_error reads the state, not this value */
-    }
-    if (tap_idx >= 0 && SSL_is_server(ssl)) {
-        keep(ssl, buf, n);
-    }
-    return (int)n;
+int SSL_read(SSL *ssl, void *buf, int num) {
+  size_t n = 0;
+  if (num < 0 || SSL_read_ex(ssl, buf, (size_t)num, &n) != 1) {
+    return -1; /* SSL_get_error reads the state, not this value */
+  }
+  if (tap_idx >= 0 && SSL_is_server(ssl)) {
+    keep(ssl, buf, n);
+  }
+  return (int)n;
 }
 
-static tap *tap_of(struct lws *wsi)
-{
-    SSL *ssl = lws_get_ssl(wsi);
-    return ssl != NULL ? SSL_get_ex_data(ssl, tap_idx) : NULL;
+static tap *tap_of(struct lws *wsi) {
+  SSL *ssl = lws_get_ssl(wsi);
+  return ssl != NULL ? SSL_get_ex_data(ssl, tap_idx) : NULL;
 }
 
-const char *vs_rawtap_get(struct lws *wsi, size_t *len)
-{
-    tap *t = tap_of(wsi);
-    if (t == NULL || t->lost || t->p == NULL) {
-        return NULL;
-    }
-    *len = t->len;
-    return t->p;
+const char *vs_rawtap_get(struct lws *wsi, size_t *len) {
+  tap *t = tap_of(wsi);
+  if (t == NULL || t->lost || t->p == NULL) {
+    return NULL;
+  }
+  *len = t->len;
+  return t->p;
 }
 
-void vs_rawtap_eat(struct lws *wsi, size_t len)
-{
-    tap *t = tap_of(wsi);
-    if (t == NULL || t->p == NULL) {
-        return;
-    }
-    if (len >= t->len) {
-        t->len = 0;
-    } else {
-        memmove(t->p, t->p + len, t->len - len);
-        t->len -= len;
-    }
-    t->p[t->len] = '\0';
+void vs_rawtap_eat(struct lws *wsi, size_t len) {
+  tap *t = tap_of(wsi);
+  if (t == NULL || t->p == NULL) {
+    return;
+  }
+  if (len >= t->len) {
+    t->len = 0;
+  } else {
+    memmove(t->p, t->p + len, t->len - len);
+    t->len -= len;
+  }
+  t->p[t->len] = '\0';
 }
 
-void vs_rawtap_off(struct lws *wsi)
-{
-    tap *t = tap_of(wsi);
-    if (t != NULL) {
-        free(t->p);
-        t->p = NULL;
-        t->len = t->cap = 0;
-        t->off = true;
-    }
+void vs_rawtap_off(struct lws *wsi) {
+  tap *t = tap_of(wsi);
+  if (t != NULL) {
+    free(t->p);
+    t->p = NULL;
+    t->len = t->cap = 0;
+    t->off = true;
+  }
 }

@@ -10,38 +10,35 @@
 enum { W_DEPTH = -1, W_KLINES = -2, W_ALL_40 = -3, W_PREMIUM = -4, W_PRICE = -5, W_BOOK = -6, W_FORCE = -7 };
 
 typedef struct route {
-    const char *method;
-    const char *path;
-    int sec;
-    int weight;
-    int oc_10s, oc_1m; /* order counts */
-    vs_handler fn;     /* NULL: in the catalogue, not simulated */
+  const char *method;
+  const char *path;
+  int sec;
+  int weight;
+  int oc_10s, oc_1m; /* order counts */
+  vs_handler fn;     /* NULL: in the catalogue, not simulated */
 } route;
 
-#define R(method, path, sec, weight, a, b, fn) {method, "/fapi/" path, sec, weight, a, b, fn}
+#define R(method, path, sec, weight, a, b, fn) \
+  { method, "/fapi/" path, sec, weight, a, b, fn }
 
-static int h_ping(vs_req *r)
-{
-    vs_buf_s(r->out, "{}");
-    return 0;
+static int h_ping(vs_req *r) {
+  vs_buf_s(r->out, "{}");
+  return 0;
 }
 
-static int h_time(vs_req *r)
-{
-    vs_buf_f(r->out, "{\"serverTime\":%lld}", (long long)r->now);
-    return 0;
+static int h_time(vs_req *r) {
+  vs_buf_f(r->out, "{\"serverTime\":%lld}", (long long)r->now);
+  return 0;
 }
 
-static int h_info(vs_req *r)
-{
-    vs_exchange_info(r->v, r->out);
-    return 0;
+static int h_info(vs_req *r) {
+  vs_exchange_info(r->v, r->out);
+  return 0;
 }
 
-static int h_rate_limit(vs_req *r)
-{
-    vs_rl_json(r->v, r->now, true, r->out);
-    return 0;
+static int h_rate_limit(vs_req *r) {
+  vs_rl_json(r->v, r->now, true, r->out);
+  return 0;
 }
 
 static const route routes[] = {
@@ -113,155 +110,155 @@ static const route routes[] = {
     R("GET", "v1/rateLimit/order", VS_SEC_SIGNED, 1, 0, 0, h_rate_limit),
 };
 
-static int64_t limit_param(const vs_params *p, int64_t dflt)
-{
-    const char *text = vs_param(p, "limit");
-    int64_t n;
-    return text != NULL && vs_int_parse(text, &n) == 0 ? n : dflt;
+static int64_t limit_param(const vs_params *p, int64_t dflt) {
+  const char *text = vs_param(p, "limit");
+  int64_t n;
+  return text != NULL && vs_int_parse(text, &n) == 0 ? n : dflt;
 }
 
-int vs_depth_weight(const vs_params *p)
-{
-    int64_t n = limit_param(p, 500);
-    return n <= 50 ? 2 : n <= 100 ? 5 : n <= 500 ? 10 : 20;
+int vs_depth_weight(const vs_params *p) {
+  int64_t n = limit_param(p, 500);
+  return n <= 50 ? 2 : n <= 100 ? 5 : n <= 500 ? 10 : 20;
 }
 
-static int weight_of(const route *rt, const vs_params *p)
-{
-    const char *symbol = vs_param(p, "symbol");
-    int64_t n = limit_param(p, 500);
-    switch (rt->weight) {
-    case W_DEPTH: return vs_depth_weight(p);
-    case W_KLINES: return n < 100 ? 1 : n < 500 ? 2 : n <= 1000 ? 5 : 10;
-    case W_ALL_40: return symbol != NULL ? 1 : 40;
-    case W_PREMIUM: return symbol != NULL ? 1 : 10;
-    case W_PRICE: return symbol != NULL ? 1 : 2;
-    case W_BOOK: return symbol != NULL ? 2 : 5;
-    case W_FORCE: return symbol != NULL ? 20 : 50;
-    default: return rt->weight;
-    }
+static int weight_of(const route *rt, const vs_params *p) {
+  const char *symbol = vs_param(p, "symbol");
+  int64_t n = limit_param(p, 500);
+  switch (rt->weight) {
+    case W_DEPTH:
+      return vs_depth_weight(p);
+    case W_KLINES:
+      return n < 100 ? 1 : n < 500 ? 2 : n <= 1000 ? 5 : 10;
+    case W_ALL_40:
+      return symbol != NULL ? 1 : 40;
+    case W_PREMIUM:
+      return symbol != NULL ? 1 : 10;
+    case W_PRICE:
+      return symbol != NULL ? 1 : 2;
+    case W_BOOK:
+      return symbol != NULL ? 2 : 5;
+    case W_FORCE:
+      return symbol != NULL ? 20 : 50;
+    default:
+      return rt->weight;
+  }
 }
 
 /* Appends text without its signature parameter, everything else byte for byte. */
-static void strip_signature(vs_buf *out, const char *text, size_t len)
-{
-    const char *end = text + len;
-    bool first = true;
-    while (text < end) {
-        const char *amp = memchr(text, '&', (size_t)(end - text));
-        size_t n = (size_t)((amp != NULL ? amp : end) - text);
-        if (n < 10 || strncmp(text, "signature=", 10) != 0) {
-            if (!first) {
-                vs_buf_c(out, '&');
-            }
-            vs_buf_put(out, text, n);
-            first = false;
-        }
-        if (amp == NULL) {
-            break;
-        }
-        text = amp + 1;
+static void strip_signature(vs_buf *out, const char *text, size_t len) {
+  const char *end = text + len;
+  bool first = true;
+  while (text < end) {
+    const char *amp = memchr(text, '&', (size_t)(end - text));
+    size_t n = (size_t)((amp != NULL ? amp : end) - text);
+    if (n < 10 || strncmp(text, "signature=", 10) != 0) {
+      if (!first) {
+        vs_buf_c(out, '&');
+      }
+      vs_buf_put(out, text, n);
+      first = false;
     }
+    if (amp == NULL) {
+      break;
+    }
+    text = amp + 1;
+  }
 }
 
-static int check_signature(vs_req *r, int key, const char *query, const vs_buf *body)
-{
-    const char *sig;
-    if (vs_param_need(r, "signature", &sig) != 0) {
-        return -1;
-    }
-    vs_buf text;
-    vs_buf_init(&text, 2 * VS_BODY_BYTES + 32768);
-    vs_buf_s(&text, "");
-    if (query != NULL) {
-        strip_signature(&text, query, strlen(query));
-    }
-    if (body->len > 0) {
-        strip_signature(&text, body->p, body->len);
-    }
-    bool ok = !text.over && vs_sig_ok(&r->v->keyring[key], text.p, text.len, sig);
-    vs_buf_free(&text);
-    if (!ok) {
-        r->v->auth_failures++;
-        return vs_refuse(&r->rej, 400, -1022, "Signature for this request is not valid.");
-    }
-    return 0;
+static int check_signature(vs_req *r, int key, const char *query, const vs_buf *body) {
+  const char *sig;
+  if (vs_param_need(r, "signature", &sig) != 0) {
+    return -1;
+  }
+  vs_buf text;
+  vs_buf_init(&text, 2 * VS_BODY_BYTES + 32768);
+  vs_buf_s(&text, "");
+  if (query != NULL) {
+    strip_signature(&text, query, strlen(query));
+  }
+  if (body->len > 0) {
+    strip_signature(&text, body->p, body->len);
+  }
+  bool ok = !text.over && vs_sig_ok(&r->v->keyring[key], text.p, text.len, sig);
+  vs_buf_free(&text);
+  if (!ok) {
+    r->v->auth_failures++;
+    return vs_refuse(&r->rej, 400, -1022, "Signature for this request is not valid.");
+  }
+  return 0;
 }
 
-static int serve(vs_req *r, const vs_sess *s, const route *rt, const char *query)
-{
-    vs_venue *v = r->v;
-    int key = -1;
-    if (vs_rl_weight(v, weight_of(rt, r->in), r->now, &r->rej) != 0) {
-        return -1;
+static int serve(vs_req *r, const vs_sess *s, const route *rt, const char *query) {
+  vs_venue *v = r->v;
+  int key = -1;
+  if (vs_rl_weight(v, weight_of(rt, r->in), r->now, &r->rej) != 0) {
+    return -1;
+  }
+  if (rt->sec != VS_SEC_NONE && vs_auth_key(v, s->api_key, &key, &r->rej) != 0) {
+    return -1;
+  }
+  if (rt->sec == VS_SEC_SIGNED && (vs_auth_time(r) != 0 || check_signature(r, key, query, &s->body) != 0)) {
+    return -1;
+  }
+  if (rt->oc_10s > 0) {
+    if (vs_rl_orders(v, rt->oc_10s, rt->oc_1m, r->now, &r->rej) != 0) {
+      vs_acct_reject(v, r->rej.code);
+      return -1;
     }
-    if (rt->sec != VS_SEC_NONE && vs_auth_key(v, s->api_key, &key, &r->rej) != 0) {
-        return -1;
-    }
-    if (rt->sec == VS_SEC_SIGNED && (vs_auth_time(r) != 0 || check_signature(r, key, query, &s->body) != 0)) {
-        return -1;
-    }
-    if (rt->oc_10s > 0) {
-        if (vs_rl_orders(v, rt->oc_10s, rt->oc_1m, r->now, &r->rej) != 0) {
-            vs_acct_reject(v, r->rej.code);
-            return -1;
-        }
-        r->order_counted = true;
-    }
-    if (rt->fn == NULL) {
-        return vs_refuse(&r->rej, 400, -1020, "This operation is not supported (venuesim does not simulate %s).", rt->path);
-    }
-    return rt->fn(r);
+    r->order_counted = true;
+  }
+  if (rt->fn == NULL) {
+    return vs_refuse(&r->rej, 400, -1020, "This operation is not supported (venuesim does not simulate %s).", rt->path);
+  }
+  return rt->fn(r);
 }
 
-static const route *find_route(const char *method, const char *path)
-{
-    for (size_t k = 0; k < sizeof routes / sizeof routes[0]; k++) {
-        if (strcmp(routes[k].path, path) == 0 && strcmp(routes[k].method, method) == 0) {
-            return &routes[k];
-        }
+static const route *find_route(const char *method, const char *path) {
+  for (size_t k = 0; k < sizeof routes / sizeof routes[0]; k++) {
+    if (strcmp(routes[k].path, path) == 0 && strcmp(routes[k].method, method) == 0) {
+      return &routes[k];
     }
-    return NULL;
+  }
+  return NULL;
 }
 
-int vs_rest(vs_venue *v, vs_sess *s, vs_buf *hdr)
-{
-    vs_params params = {.cnt = 0};
-    vs_req r = {.v = v, .in = &params, .out = &v->reply, .now = vs_now_ms()};
+int vs_rest(vs_venue *v, vs_sess *s, vs_buf *hdr) {
+  vs_params params = {.cnt = 0};
+  vs_req r = {.v = v, .in = &params, .out = &v->reply, .now = vs_now_ms()};
+  vs_buf_clear(&v->reply);
+  vs_buf_s(&v->reply, "");
+  v->requests++;
+  char *query = strchr(s->target, '?');
+  if (query != NULL) {
+    *query++ = '\0';
+  }
+  int rc = vs_params_parse(&params, query, s->body.p, s->body.len, &r.rej);
+  const route *rt = find_route(s->method, s->target);
+  if (rc == 0 && rt == NULL) {
+    rc = vs_rl_weight(v, 1, r.now, &r.rej);
+    rc = rc == 0 ? vs_refuse(&r.rej, 404, -5000, "Path %.100s, Method %s is invalid", s->target, s->method) : rc;
+  } else if (rc == 0) {
+    rc = serve(&r, s, rt, query);
+  }
+  vs_params_free(&params);
+  int status = 200;
+  if (rc == 0 && v->reply.over) {
+    rc = vs_refuse(&r.rej, 500, -1000, "An unknown error occurred while processing the request.");
+  }
+  if (rc != 0) {
+    status = r.rej.http;
     vs_buf_clear(&v->reply);
-    vs_buf_s(&v->reply, "");
-    v->requests++;
-    char *query = strchr(s->target, '?');
-    if (query != NULL) {
-        *query++ = '\0';
-    }
-    int rc = vs_params_parse(&params, query, s->body.p, s->body.len, &r.rej);
-    const route *rt = find_route(s->method, s->target);
-    if (rc == 0 && rt == NULL) {
-        rc = vs_rl_weight(v, 1, r.now, &r.rej);
-        rc = rc == 0 ? vs_refuse(&r.rej, 404, -5000, "Path %.100s, Method %s is invalid", s->target, s->method) : rc;
-    } else if (rc == 0) {
-        rc = serve(&r, s, rt, query);
-    }
-    vs_params_free(&params);
-    int status = 200;
-    if (rc == 0 && v->reply.over) {
-        rc = vs_refuse(&r.rej, 500, -1000, "An unknown error occurred while processing the request.");
-    }
-    if (rc != 0) {
-        status = r.rej.http;
-        vs_buf_clear(&v->reply);
-        vs_buf_f(&v->reply, "{\"code\":%d,\"msg\":", r.rej.code);
-        vs_buf_json(&v->reply, r.rej.msg);
-        vs_buf_c(&v->reply, '}');
-    }
-    vs_buf_f(hdr, "X-MBX-USED-WEIGHT-1M: %lld\r\n", (long long)v->rl.weight);
-    if (r.order_counted) {
-        vs_buf_f(hdr, "X-MBX-ORDER-COUNT-10S: %lld\r\nX-MBX-ORDER-COUNT-1M: %lld\r\n", (long long)v->rl.orders_10s,
-            (long long)v->rl.orders_1m);
-    }
-    if (status == 429 || status == 418) {
-        vs_buf_f(hdr, "Retry-After: %d\r\n", status == 418 ? 120 : 60);
-    }
-    return status;
+    vs_buf_f(&v->reply, "{\"code\":%d,\"msg\":", r.rej.code);
+    vs_buf_json(&v->reply, r.rej.msg);
+    vs_buf_c(&v->reply, '}');
+  }
+  vs_buf_f(hdr, "X-MBX-USED-WEIGHT-1M: %lld\r\n", (long long)v->rl.weight);
+  if (r.order_counted) {
+    vs_buf_f(hdr, "X-MBX-ORDER-COUNT-10S: %lld\r\nX-MBX-ORDER-COUNT-1M: %lld\r\n", (long long)v->rl.orders_10s,
+             (long long)v->rl.orders_1m);
+  }
+  if (status == 429 || status == 418) {
+    vs_buf_f(hdr, "Retry-After: %d\r\n", status == 418 ? 120 : 60);
+  }
+  return status;
 }

@@ -17,6 +17,7 @@
 #include "book.h"
 #include "buf.h"
 #include "num.h"
+#include "timer.h"
 
 #define VS_ORDER_CNT 131072 /* orders remembered; the oldest closed ones are recycled */
 #define VS_OPEN_CNT 200     /* MAX_NUM_ORDERS */
@@ -37,8 +38,8 @@
 #define VS_BODY_BYTES (64u << 10)
 #define VS_MSG_BYTES (64u << 10)
 #define VS_REPLY_BYTES (4u << 20)
-#define VS_PING_MS 180000    /* server PING on every WebSocket */
-#define VS_PONG_MS 600000    /* no PONG for this long: dropped */
+#define VS_PING_MS 180000 /* server PING on every WebSocket */
+#define VS_PONG_MS 600000 /* no PONG for this long: dropped */
 #define VS_SESSION_MS 86400000LL
 #define VS_RATE_MAKER 20000  /* 0.0002 in 1e-8 */
 #define VS_RATE_TAKER 50000  /* 0.0005 */
@@ -49,138 +50,159 @@ enum vs_tif { VS_GTC, VS_IOC, VS_FOK, VS_GTX, VS_GTD };
 enum vs_stp { VS_STP_NONE, VS_STP_TAKER, VS_STP_MAKER, VS_STP_BOTH };
 enum vs_status { VS_NEW, VS_PARTIAL, VS_FILLED, VS_CANCELED, VS_EXPIRED, VS_EXPIRED_IN_MATCH };
 enum vs_price_match {
-    VS_PM_NONE, VS_PM_OPP, VS_PM_OPP5, VS_PM_OPP10, VS_PM_OPP20, VS_PM_QUEUE, VS_PM_QUEUE5, VS_PM_QUEUE10,
-    VS_PM_QUEUE20, VS_PM_CNT
+  VS_PM_NONE,
+  VS_PM_OPP,
+  VS_PM_OPP5,
+  VS_PM_OPP10,
+  VS_PM_OPP20,
+  VS_PM_QUEUE,
+  VS_PM_QUEUE5,
+  VS_PM_QUEUE10,
+  VS_PM_QUEUE20,
+  VS_PM_CNT
 };
 
 typedef struct vs_symbol {
-    const char *name;
-    const char *lower;
-    const char *base;
-    int px_dec;
-    int qty_dec;
-    int64_t tick;
-    int64_t step;
-    int64_t px_min;
-    int64_t px_max;
-    int64_t qty_min;
-    int64_t qty_max;
-    int64_t market_qty_max;
-    int64_t notional_min;
-    int64_t start_px;
+  const char *name;
+  const char *lower;
+  const char *base;
+  int px_dec;
+  int qty_dec;
+  int64_t tick;
+  int64_t step;
+  int64_t px_min;
+  int64_t px_max;
+  int64_t qty_min;
+  int64_t qty_max;
+  int64_t market_qty_max;
+  int64_t notional_min;
+  int64_t start_px;
 } vs_symbol;
 
 typedef struct vs_reject {
-    int http;
-    int code;
-    char msg[256];
+  int http;
+  int code;
+  char msg[256];
 } vs_reject;
 
 typedef struct vs_order {
-    int64_t id, px, qty, exec, quote; /* quote = sum px*qty of fills */
-    int64_t t_create, t_update, gtd, modify_id;
-    int64_t ahead, shrunk, shrunk_t;  /* replay: recorded quantity in front; what depth took off it, and when */
-    int32_t node, open_pos, hash_next;
-    int32_t amend_cnt;
-    uint8_t side, type, tif, stp, status, price_match, expiry; /* expiry: the `er` digit */
-    bool reduce_only, has_modify_id, close_position;
-    char cid[VS_CID_BYTES];
+  int64_t id, px, qty, exec, quote; /* quote = sum px*qty of fills */
+  int64_t t_create, t_update, gtd, modify_id;
+  int64_t ahead, shrunk, shrunk_t; /* replay: recorded quantity in front; what depth took off it, and when */
+  int32_t node, open_pos, hash_next;
+  int32_t amend_cnt;
+  uint8_t side, type, tif, stp, status, price_match, expiry; /* expiry: the `er` digit */
+  bool reduce_only, has_modify_id, close_position;
+  char cid[VS_CID_BYTES];
 } vs_order;
 
 typedef struct vs_order_req {
-    int side, type, tif, stp, price_match;
-    bool reduce_only, close_position;
-    int64_t px, qty, gtd;
-    char cid[VS_CID_BYTES];
+  int side, type, tif, stp, price_match;
+  bool reduce_only, close_position;
+  int64_t px, qty, gtd;
+  char cid[VS_CID_BYTES];
 } vs_order_req;
 
 typedef struct vs_fill {
-    int64_t id, order_id, px, qty, quote, rp, commission, time;
-    uint8_t side;
-    bool maker;
+  int64_t id, order_id, px, qty, quote, rp, commission, time;
+  uint8_t side;
+  bool maker;
 } vs_fill;
 
 enum vs_income_type { VS_INC_PNL, VS_INC_COMMISSION, VS_INC_FUNDING };
 typedef struct vs_income {
-    int64_t id, amount, time, trade_id;
-    int type;
+  int64_t id, amount, time, trade_id;
+  int type;
 } vs_income;
 
 typedef struct vs_amend {
-    int64_t id, order_id, time, px_was, px_now, qty_was, qty_now;
-    int32_t nth;
-    char cid[VS_CID_BYTES];
+  int64_t id, order_id, time, px_was, px_now, qty_was, qty_now;
+  int32_t nth;
+  char cid[VS_CID_BYTES];
 } vs_amend;
 
 typedef struct vs_trade {
-    int64_t id, px, qty, time;
-    bool buyer_maker;
+  int64_t id, px, qty, time;
+  bool buyer_maker;
 } vs_trade;
 
 typedef struct vs_agg {
-    int64_t id, px, qty, first, last, time;
-    bool buyer_maker;
+  int64_t id, px, qty, first, last, time;
+  bool buyer_maker;
 } vs_agg;
 
 typedef struct vs_kline {
-    int64_t open_t, o, h, l, c, vol, quote, buy_vol, buy_quote, first, last, cnt;
+  int64_t open_t, o, h, l, c, vol, quote, buy_vol, buy_quote, first, last, cnt;
 } vs_kline;
 
 typedef struct vs_account {
-    int64_t wallet, wallet_start, realised, commission, funding;
-    int64_t pos_qty;   /* signed */
-    int64_t pos_cost;  /* sum px*qty of the open side */
-    int64_t pos_fees;  /* commissions of the open side, for the break-even price */
-    int64_t pos_t;
-    int leverage;
-    bool isolated, multi_assets;
-    int64_t fills, placed, amended, cancelled;
-    struct { int code; int64_t cnt; } rejected[64];
-    int rejected_cnt;
+  int64_t wallet, wallet_start, realised, commission, funding;
+  int64_t pos_qty;  /* signed */
+  int64_t pos_cost; /* sum px*qty of the open side */
+  int64_t pos_fees; /* commissions of the open side, for the break-even price */
+  int64_t pos_t;
+  int leverage;
+  bool isolated, multi_assets;
+  int64_t fills, placed, amended, cancelled;
+  struct {
+    int code;
+    int64_t cnt;
+  } rejected[64];
+  int rejected_cnt;
 } vs_account;
 
-enum vs_algo_status { VS_ALGO_NEW, VS_ALGO_TRIGGERING, VS_ALGO_TRIGGERED, VS_ALGO_FINISHED, VS_ALGO_CANCELED, VS_ALGO_REJECTED,
-    VS_ALGO_EXPIRED };
+enum vs_algo_status {
+  VS_ALGO_NEW,
+  VS_ALGO_TRIGGERING,
+  VS_ALGO_TRIGGERED,
+  VS_ALGO_FINISHED,
+  VS_ALGO_CANCELED,
+  VS_ALGO_REJECTED,
+  VS_ALGO_EXPIRED
+};
 enum vs_algo_type { VS_ALGO_STOP, VS_ALGO_STOP_MARKET, VS_ALGO_TP, VS_ALGO_TP_MARKET };
 typedef struct vs_algo {
-    int64_t id, px, qty, trigger, t_create, t_update, t_trigger, gtd, order_id;
-    int type, status, reject_code;
-    bool mark_price, close_position, price_protect;
-    vs_order_req req;
-    char cid[VS_CID_BYTES];
+  int64_t id, px, qty, trigger, t_create, t_update, t_trigger, gtd, order_id;
+  int type, status, reject_code;
+  bool mark_price, close_position, price_protect;
+  vs_order_req req;
+  char cid[VS_CID_BYTES];
 } vs_algo;
 
 typedef struct vs_key {
-    char id[132];
-    char secret[132];
-    void *pub; /* EVP_PKEY, Ed25519 keys only */
+  char id[132];
+  char secret[132];
+  void *pub; /* EVP_PKEY, Ed25519 keys only */
 } vs_key;
 
 typedef struct vs_ratelimit {
-    int64_t minute, ten_s, order_minute;
-    int64_t weight, orders_10s, orders_1m;
-    int64_t over;        /* requests refused in this minute */
-    int64_t banned_until;
+  int64_t minute, ten_s, order_minute;
+  int64_t weight, orders_10s, orders_1m;
+  int64_t over; /* requests refused in this minute */
+  int64_t banned_until;
 } vs_ratelimit;
 
 /* Request parameters, decoded; the same for REST and ws-api. */
 typedef struct vs_params {
-    struct { const char *name; const char *value; } p[VS_PARAM_CNT];
-    int cnt;
-    char *arena; /* names and values live here */
+  struct {
+    const char *name;
+    const char *value;
+  } p[VS_PARAM_CNT];
+  int cnt;
+  char *arena; /* names and values live here */
 } vs_params;
 
 enum vs_sec { VS_SEC_NONE, VS_SEC_KEY, VS_SEC_SIGNED };
 
 /* One request on its way through a handler. */
 typedef struct vs_req {
-    struct vs_venue *v;
-    const vs_params *in;
-    vs_buf *out;
-    vs_reject rej;
-    bool ws_api;
-    bool order_counted; /* charged to the order limits */
-    int64_t now;
+  struct vs_venue *v;
+  const vs_params *in;
+  vs_buf *out;
+  vs_reject rej;
+  bool ws_api;
+  bool order_counted; /* charged to the order limits */
+  int64_t now;
 } vs_req;
 
 typedef int (*vs_handler)(vs_req *r); /* 0: r->out holds the body; -1: r->rej */
@@ -190,153 +212,164 @@ enum vs_sess_kind { VS_SESS_HTTP, VS_SESS_STREAM, VS_SESS_API };
 
 /* Streams with a feed behind them; a bit each in vs_sess.mask. */
 enum vs_stream {
-    VS_ST_DEPTH0, VS_ST_DEPTH100, VS_ST_DEPTH250, VS_ST_DEPTH500,
-    VS_ST_PART, /* 9 in a row: (5,10,20) x (100,250,500) */
-    VS_ST_BOOK = VS_ST_PART + 9, VS_ST_BOOK_ALL, VS_ST_AGG, VS_ST_MARK3, VS_ST_MARK1, VS_ST_MARK3_ALL, VS_ST_MARK1_ALL,
-    VS_ST_KLINE, VS_ST_TICKER, VS_ST_CNT
+  VS_ST_DEPTH0,
+  VS_ST_DEPTH100,
+  VS_ST_DEPTH250,
+  VS_ST_DEPTH500,
+  VS_ST_PART, /* 9 in a row: (5,10,20) x (100,250,500) */
+  VS_ST_BOOK = VS_ST_PART + 9,
+  VS_ST_BOOK_ALL,
+  VS_ST_AGG,
+  VS_ST_MARK3,
+  VS_ST_MARK1,
+  VS_ST_MARK3_ALL,
+  VS_ST_MARK1_ALL,
+  VS_ST_KLINE,
+  VS_ST_TICKER,
+  VS_ST_CNT
 };
 
 typedef struct vs_msg {
-    struct vs_msg *next;
-    size_t len;
-    unsigned char data[]; /* LWS_PRE bytes, then the text */
+  struct vs_msg *next;
+  size_t len;
+  unsigned char data[]; /* LWS_PRE bytes, then the text */
 } vs_msg;
 
 typedef struct vs_sess {
-    struct vs_sess *prev, *next;
-    struct lws *wsi;
-    struct vs_venue *v;
-    int kind, route;
-    /* WebSocket sessions */
-    bool combined, listed, dead, want_ping;
-    uint64_t mask;
-    char (*sub)[64];
-    int sub_cnt;
-    bool user;               /* gets user events */
-    bool user_wrapped;
-    uint32_t user_events;    /* bit per vs_user_event */
-    char listen_key[68];
-    vs_msg *head, *tail;
-    size_t queued, backlog;
-    vs_buf rx;
-    int64_t t_open, t_ping, t_pong, rx_second;
-    int rx_cnt;
-    uint16_t close_code;
-    /* ws-api */
-    int key;                 /* index of the logged-on key, or -1 */
-    int64_t t_logon;
-    bool limits_on;
-    /* HTTP */
-    vs_buf body;
-    char method[8];
-    char api_key[132];
-    char *target;            /* path?query as transmitted */
-    size_t body_len;
-    bool pending, too_big;
+  struct vs_sess *prev, *next;
+  struct lws *wsi;
+  struct vs_venue *v;
+  int kind, route;
+  /* WebSocket sessions */
+  bool combined, listed, dead, want_ping;
+  uint64_t mask;
+  char (*sub)[64];
+  int sub_cnt;
+  bool user; /* gets user events */
+  bool user_wrapped;
+  uint32_t user_events; /* bit per vs_user_event */
+  char listen_key[68];
+  vs_msg *head, *tail;
+  size_t queued, backlog;
+  vs_buf rx;
+  int64_t t_open, t_ping, t_pong, rx_second;
+  int rx_cnt;
+  uint16_t close_code;
+  /* ws-api */
+  int key; /* index of the logged-on key, or -1 */
+  int64_t t_logon;
+  bool limits_on;
+  /* HTTP */
+  vs_buf body;
+  char method[8];
+  char api_key[132];
+  char *target; /* path?query as transmitted */
+  size_t body_len;
+  bool pending, too_big;
 } vs_sess;
 
 enum vs_user_event { VS_UE_TRADE_LITE, VS_UE_ORDER, VS_UE_ACCOUNT, VS_UE_CONFIG, VS_UE_ALGO, VS_UE_EXPIRED, VS_UE_CNT };
 
 typedef struct vs_depth_class {
-    int period_ms;
-    bool active;
-    int64_t first_u, prev_u;
-    int32_t *dirty; /* lvl*2+side */
-    int32_t dirty_cnt;
-    lws_sorted_usec_list_t timer;
-    struct vs_venue *v;
-    int nth;
+  int period_ms;
+  bool active;
+  int64_t first_u, prev_u;
+  int32_t *dirty; /* lvl*2+side */
+  int32_t dirty_cnt;
+  vs_timer timer;
+  struct vs_venue *v;
+  int nth;
 } vs_depth_class;
 
 typedef struct vs_feed {
-    int64_t uid;            /* last update id of the book */
-    uint8_t *dirty_bits[2]; /* bit per class */
-    vs_depth_class cls[VS_DEPTH_CLASS_CNT];
-    int32_t top_lvl[2];
-    int64_t top_qty[2];     /* top as last published by bookTicker */
-    int64_t ticker_u;       /* replay: update id of the last bookTicker */
-    int64_t ticker_px[2], ticker_qty[2];
-    vs_trade trade[VS_TRADE_CNT];
-    int64_t trade_cnt;
-    vs_agg agg[VS_TRADE_CNT];
-    int64_t agg_cnt;
-    vs_agg open_agg;
-    vs_kline kline[VS_KLINE_CNT];
-    int64_t kline_cnt;
-    bool kline_dirty;
-    int64_t trade_id, agg_id;
-    int64_t last_px, mark, index, rate, mark_fast;
-    int64_t ref_px;         /* first trade, for 24 h statistics */
-    int64_t t_book;         /* time of the last book change */
-    bool has_recorded_mark;
-    bool quiet;             /* end of the recording: no new events */
-    vs_rng rng;
-    vs_buf out, wrap;
-    lws_sorted_usec_list_t slow, sec;
-    int64_t sec_cnt;
+  int64_t uid;            /* last update id of the book */
+  uint8_t *dirty_bits[2]; /* bit per class */
+  vs_depth_class cls[VS_DEPTH_CLASS_CNT];
+  int32_t top_lvl[2];
+  int64_t top_qty[2]; /* top as last published by bookTicker */
+  int64_t ticker_u;   /* replay: update id of the last bookTicker */
+  int64_t ticker_px[2], ticker_qty[2];
+  vs_trade trade[VS_TRADE_CNT];
+  int64_t trade_cnt;
+  vs_agg agg[VS_TRADE_CNT];
+  int64_t agg_cnt;
+  vs_agg open_agg;
+  vs_kline kline[VS_KLINE_CNT];
+  int64_t kline_cnt;
+  bool kline_dirty;
+  int64_t trade_id, agg_id;
+  int64_t last_px, mark, index, rate, mark_fast;
+  int64_t ref_px; /* first trade, for 24 h statistics */
+  int64_t t_book; /* time of the last book change */
+  bool has_recorded_mark;
+  bool quiet; /* end of the recording: no new events */
+  vs_rng rng;
+  vs_buf out, wrap;
+  vs_timer slow, sec;
+  int64_t sec_cnt;
 } vs_feed;
 
 typedef struct vs_defer {
-    size_t at, len;
-    int kind;
+  size_t at, len;
+  int kind;
 } vs_defer;
 
 typedef struct vs_opts {
-    const char *listen, *cert, *key, *keys, *ready, *report, *symbol;
-    int port;
-    bool synthetic, die_with_parent, quiet;
-    uint64_t seed;
-    const char **replay;
-    int replay_cnt;
-    double speed;
-    int64_t balance, seconds, funding_s, listen_key_s;
+  const char *listen, *cert, *key, *keys, *ready, *report, *symbol;
+  int port;
+  bool synthetic, die_with_parent, quiet;
+  uint64_t seed;
+  const char **replay;
+  int replay_cnt;
+  double speed;
+  int64_t balance, seconds, funding_s, listen_key_s;
 } vs_opts;
 
 typedef struct vs_venue {
-    vs_opts opt;
-    const vs_symbol *sym;
-    vs_book book;
-    vs_feed feed;
-    vs_account acct;
-    vs_order *order;
-    int32_t order_seq;               /* next slot, wraps */
-    int64_t order_id;
-    int32_t cid_hash[65536];
-    int32_t open[VS_OPEN_CNT + 8];
-    int open_cnt;
-    vs_fill *fill;
-    int64_t fill_cnt;
-    vs_income *income;
-    int64_t income_cnt;
-    vs_amend *amend;
-    int64_t amend_cnt;
-    vs_algo *algo;
-    int64_t algo_cnt, algo_id;
-    int algo_open;
-    int32_t algo_live[VS_ALGO_OPEN_CNT]; /* indices of the open ones */
-    vs_key keyring[VS_KEY_CNT];
-    int key_cnt;
-    vs_ratelimit rl;
-    char listen_key[68];
-    int64_t listen_key_until;        /* 0: none */
-    int64_t countdown_at;            /* 0: disarmed */
-    lws_sorted_usec_list_t countdown;
-    int64_t next_funding;
-    lws_sorted_usec_list_t funding_timer;
-    vs_buf defer_text;
-    vs_defer defer[4096];
-    int defer_cnt;
-    vs_buf scratch, reply;
-    struct vs_synth *synth;
-    struct vs_replay *replay;
-    struct lws_context *lws;
-    struct lws_vhost *vhost;
-    vs_sess *sessions;
-    int session_cnt;
-    int64_t requests, auth_failures, ws_sessions, frames_sent, clients_dropped;
-    size_t backlog_max;
-    int64_t t_start;
-    volatile int *stop;
+  vs_opts opt;
+  const vs_symbol *sym;
+  vs_book book;
+  vs_feed feed;
+  vs_account acct;
+  vs_order *order;
+  int32_t order_seq; /* next slot, wraps */
+  int64_t order_id;
+  int32_t cid_hash[65536];
+  int32_t open[VS_OPEN_CNT + 8];
+  int open_cnt;
+  vs_fill *fill;
+  int64_t fill_cnt;
+  vs_income *income;
+  int64_t income_cnt;
+  vs_amend *amend;
+  int64_t amend_cnt;
+  vs_algo *algo;
+  int64_t algo_cnt, algo_id;
+  int algo_open;
+  int32_t algo_live[VS_ALGO_OPEN_CNT]; /* indices of the open ones */
+  vs_key keyring[VS_KEY_CNT];
+  int key_cnt;
+  vs_ratelimit rl;
+  char listen_key[68];
+  int64_t listen_key_until; /* 0: none */
+  int64_t countdown_at;     /* 0: disarmed */
+  vs_timer countdown;
+  int64_t next_funding;
+  vs_timer funding_timer;
+  vs_buf defer_text;
+  vs_defer defer[4096];
+  int defer_cnt;
+  vs_buf scratch, reply;
+  struct vs_synth *synth;
+  struct vs_replay *replay;
+  struct lws_context *lws;
+  struct lws_vhost *vhost;
+  vs_sess *sessions;
+  int session_cnt;
+  int64_t requests, auth_failures, ws_sessions, frames_sent, clients_dropped;
+  size_t backlog_max;
+  int64_t t_start;
+  volatile int *stop;
 } vs_venue;
 
 /* ---- small things (symbols.c, params.c) ---- */
@@ -354,9 +387,8 @@ extern const char *const vs_status_name[];
 extern const char *const vs_price_match_name[];
 int vs_name_idx(const char *const *names, int cnt, const char *s); /* index or -1 */
 
-static inline int64_t vs_px_of(const vs_venue *v, int32_t lvl)
-{
-    return (int64_t)lvl * v->sym->tick;
+static inline int64_t vs_px_of(const vs_venue *v, int32_t lvl) {
+  return (int64_t)lvl * v->sym->tick;
 }
 
 __attribute__((format(printf, 4, 5))) int vs_refuse(vs_reject *rej, int http, int code, const char *fmt, ...);
@@ -420,7 +452,8 @@ int vs_order_find(vs_req *r, int not_found_code, bool open_only, int32_t *slot);
 
 /* ---- match.c ---- */
 int vs_place(vs_venue *v, vs_order_req *req, bool test_only, vs_reject *rej, int32_t *slot);
-int vs_amend_order(vs_venue *v, int32_t slot, int64_t px, int64_t qty, int price_match, const int64_t *modify_id, vs_reject *rej);
+int vs_amend_order(vs_venue *v, int32_t slot, int64_t px, int64_t qty, int price_match, const int64_t *modify_id,
+                   vs_reject *rej);
 int64_t vs_closable(const vs_venue *v, int side); /* what a reduce-only order of that side can close */
 void vs_cancel(vs_venue *v, int32_t slot, int status, int expiry);
 int vs_cancel_all(vs_venue *v);
@@ -428,7 +461,7 @@ int vs_cancel_all(vs_venue *v);
 int64_t vs_take_other(vs_venue *v, int side, int32_t limit_lvl, int64_t qty);
 /* One fill of one of our orders; emits its events. */
 void vs_fill_order(vs_venue *v, int32_t slot, int64_t px, int64_t qty, bool maker, int64_t trade_id);
-void vs_txn_end(vs_venue *v); /* sends deferred events, publishes the top and trades */
+void vs_txn_end(vs_venue *v);                   /* sends deferred events, publishes the top and trades */
 void vs_match_second(vs_venue *v, int64_t now); /* GTD */
 void vs_countdown_arm(vs_venue *v, int64_t ms);
 
@@ -459,20 +492,21 @@ void vs_feed_start(vs_venue *v);
 void vs_feed_free(vs_venue *v);
 void vs_feed_level(void *ctx, int side, int32_t lvl); /* book hook */
 void vs_feed_trade(vs_venue *v, int64_t px, int64_t qty, bool buyer_maker, int64_t time, int64_t id);
-void vs_feed_end(vs_venue *v);                        /* end of one change: bookTicker, aggTrade */
+void vs_feed_end(vs_venue *v); /* end of one change: bookTicker, aggTrade */
 void vs_feed_flush_agg(vs_venue *v);
-void vs_feed_classes(vs_venue *v);                    /* after a subscription changed */
+void vs_feed_classes(vs_venue *v); /* after a subscription changed */
 /* px and qty: bid, ask */
 void vs_feed_book_ticker(vs_venue *v, int64_t u, int64_t t, const int64_t px[2], const int64_t qty[2]);
-void vs_feed_depth_event(vs_venue *v, int64_t u_first, int64_t u_last, int64_t u_prev, int64_t t, const vs_buf *bids, const vs_buf *asks);
-void vs_feed_mark(vs_venue *v);                       /* publishes the mark price */
+void vs_feed_depth_event(vs_venue *v, int64_t u_first, int64_t u_last, int64_t u_prev, int64_t t, const vs_buf *bids,
+                         const vs_buf *asks);
+void vs_feed_mark(vs_venue *v); /* publishes the mark price */
 void vs_ticker24_json(vs_venue *v, bool stream, vs_buf *b);
 int64_t vs_feed_mid(const vs_venue *v);
 void vs_feed_top(const vs_venue *v, int side, int64_t *px, int64_t *qty); /* newest touch, 0 when none */
 void vs_depth_levels(const vs_venue *v, int side, int cnt, vs_buf *out);
 
 /* ---- flows ---- */
-void vs_synth_open(vs_venue *v);  /* builds the first book */
+void vs_synth_open(vs_venue *v); /* builds the first book */
 void vs_synth_start(vs_venue *v);
 void vs_synth_free(vs_venue *v);
 int vs_replay_open(vs_venue *v); /* 0 or exit code, with its line printed */

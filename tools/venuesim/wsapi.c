@@ -9,11 +9,11 @@
 enum api_sec { API_NONE, API_KEY, API_SIGNED };
 
 typedef struct api_method {
-    const char *name;
-    int sec;
-    int weight; /* < 0: by depth limit */
-    bool order;
-    vs_handler fn;
+  const char *name;
+  int sec;
+  int weight; /* < 0: by depth limit */
+  bool order;
+  vs_handler fn;
 } api_method;
 
 static const api_method methods[] = {
@@ -37,192 +37,183 @@ static const api_method methods[] = {
     {"userDataStream.stop", API_KEY, 1, false, vs_listen_key_stop},
 };
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+static int by_name(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* k=v&k=v of all parameters but the signature, sorted by name. */
-static void signed_text(const vs_params *p, vs_buf *out)
-{
-    const char *name[VS_PARAM_CNT];
-    int cnt = 0;
-    for (int k = 0; k < p->cnt; k++) {
-        if (strcmp(p->p[k].name, "signature") != 0) {
-            name[cnt++] = p->p[k].name;
-        }
+static void signed_text(const vs_params *p, vs_buf *out) {
+  const char *name[VS_PARAM_CNT];
+  int cnt = 0;
+  for (int k = 0; k < p->cnt; k++) {
+    if (strcmp(p->p[k].name, "signature") != 0) {
+      name[cnt++] = p->p[k].name;
     }
-    qsort(name, (size_t)cnt, sizeof name[0], by_name);
-    for (int k = 0; k < cnt; k++) {
-        vs_buf_s(out, k > 0 ? "&" : "");
-        vs_buf_s(out, name[k]);
-        vs_buf_c(out, '=');
-        vs_buf_s(out, vs_param(p, name[k]));
-    }
+  }
+  qsort(name, (size_t)cnt, sizeof name[0], by_name);
+  for (int k = 0; k < cnt; k++) {
+    vs_buf_s(out, k > 0 ? "&" : "");
+    vs_buf_s(out, name[k]);
+    vs_buf_c(out, '=');
+    vs_buf_s(out, vs_param(p, name[k]));
+  }
 }
 
-static int verify(vs_req *r, int key)
-{
-    const char *sig;
-    if (vs_param_need(r, "signature", &sig) != 0) {
-        return -1;
-    }
-    vs_buf text;
-    vs_buf_init(&text, VS_MSG_BYTES);
-    signed_text(r->in, &text);
-    bool ok = !text.over && text.p != NULL && vs_sig_ok(&r->v->keyring[key], text.p, text.len, sig);
-    vs_buf_free(&text);
-    if (!ok) {
-        r->v->auth_failures++;
-        return vs_refuse(&r->rej, 400, -1022, "Signature for this request is not valid.");
-    }
+static int verify(vs_req *r, int key) {
+  const char *sig;
+  if (vs_param_need(r, "signature", &sig) != 0) {
+    return -1;
+  }
+  vs_buf text;
+  vs_buf_init(&text, VS_MSG_BYTES);
+  signed_text(r->in, &text);
+  bool ok = !text.over && text.p != NULL && vs_sig_ok(&r->v->keyring[key], text.p, text.len, sig);
+  vs_buf_free(&text);
+  if (!ok) {
+    r->v->auth_failures++;
+    return vs_refuse(&r->rej, 400, -1022, "Signature for this request is not valid.");
+  }
+  return 0;
+}
+
+static int authorise(vs_req *r, vs_sess *s, int sec) {
+  const char *id = vs_param(r->in, "apiKey");
+  int key = s->key;
+  if (sec == API_NONE) {
     return 0;
-}
-
-static int authorise(vs_req *r, vs_sess *s, int sec)
-{
-    const char *id = vs_param(r->in, "apiKey");
-    int key = s->key;
-    if (sec == API_NONE) {
-        return 0;
-    }
-    if (id != NULL && vs_auth_key(r->v, id, &key, &r->rej) != 0) {
-        return -1;
-    }
-    if (id == NULL && key < 0) {
-        r->v->auth_failures++;
-        return vs_refuse(&r->rej, 401, -1102, "Mandatory parameter 'apiKey' was not sent, was empty/null, or malformed.");
-    }
-    if (sec == API_KEY) {
-        return 0;
-    }
-    if (vs_auth_time(r) != 0) {
-        return -1;
-    }
-    return id != NULL || vs_param(r->in, "signature") != NULL ? verify(r, key) : 0;
-}
-
-static int session_info(vs_req *r, const vs_sess *s)
-{
-    vs_buf_s(r->out, "{\"apiKey\":");
-    if (s->key >= 0) {
-        vs_buf_json(r->out, r->v->keyring[s->key].id);
-        vs_buf_f(r->out, ",\"authorizedSince\":%lld", (long long)s->t_logon);
-    } else {
-        vs_buf_s(r->out, "null,\"authorizedSince\":null");
-    }
-    vs_buf_f(r->out, ",\"connectedSince\":%lld,\"returnRateLimits\":%s,\"serverTime\":%lld}", (long long)s->t_open,
-        s->limits_on ? "true" : "false", (long long)r->now);
+  }
+  if (id != NULL && vs_auth_key(r->v, id, &key, &r->rej) != 0) {
+    return -1;
+  }
+  if (id == NULL && key < 0) {
+    r->v->auth_failures++;
+    return vs_refuse(&r->rej, 401, -1102, "Mandatory parameter 'apiKey' was not sent, was empty/null, or malformed.");
+  }
+  if (sec == API_KEY) {
     return 0;
+  }
+  if (vs_auth_time(r) != 0) {
+    return -1;
+  }
+  return id != NULL || vs_param(r->in, "signature") != NULL ? verify(r, key) : 0;
 }
 
-static int session_call(vs_req *r, vs_sess *s, const char *what)
-{
-    const char *id;
-    int key;
-    if (strcmp(what, "status") == 0) {
-        return session_info(r, s);
-    }
-    if (strcmp(what, "logout") == 0) {
-        s->key = -1;
-        s->t_logon = 0;
-        return session_info(r, s);
-    }
-    if (strcmp(what, "logon") != 0) {
-        return vs_refuse(&r->rej, 400, -1130, "Unknown method.");
-    }
-    if (vs_param_need(r, "apiKey", &id) != 0 || vs_auth_key(r->v, id, &key, &r->rej) != 0) {
-        return -1;
-    }
-    if (r->v->keyring[key].pub == NULL) {
-        r->v->auth_failures++;
-        return vs_refuse(&r->rej, 400, -4056, "HMAC_SHA256 API key is not supported.");
-    }
-    if (vs_auth_time(r) != 0 || verify(r, key) != 0) {
-        return -1;
-    }
-    s->key = key;
-    s->t_logon = r->now;
+static int session_info(vs_req *r, const vs_sess *s) {
+  vs_buf_s(r->out, "{\"apiKey\":");
+  if (s->key >= 0) {
+    vs_buf_json(r->out, r->v->keyring[s->key].id);
+    vs_buf_f(r->out, ",\"authorizedSince\":%lld", (long long)s->t_logon);
+  } else {
+    vs_buf_s(r->out, "null,\"authorizedSince\":null");
+  }
+  vs_buf_f(r->out, ",\"connectedSince\":%lld,\"returnRateLimits\":%s,\"serverTime\":%lld}", (long long)s->t_open,
+           s->limits_on ? "true" : "false", (long long)r->now);
+  return 0;
+}
+
+static int session_call(vs_req *r, vs_sess *s, const char *what) {
+  const char *id;
+  int key;
+  if (strcmp(what, "status") == 0) {
     return session_info(r, s);
+  }
+  if (strcmp(what, "logout") == 0) {
+    s->key = -1;
+    s->t_logon = 0;
+    return session_info(r, s);
+  }
+  if (strcmp(what, "logon") != 0) {
+    return vs_refuse(&r->rej, 400, -1130, "Unknown method.");
+  }
+  if (vs_param_need(r, "apiKey", &id) != 0 || vs_auth_key(r->v, id, &key, &r->rej) != 0) {
+    return -1;
+  }
+  if (r->v->keyring[key].pub == NULL) {
+    r->v->auth_failures++;
+    return vs_refuse(&r->rej, 400, -4056, "HMAC_SHA256 API key is not supported.");
+  }
+  if (vs_auth_time(r) != 0 || verify(r, key) != 0) {
+    return -1;
+  }
+  s->key = key;
+  s->t_logon = r->now;
+  return session_info(r, s);
 }
 
-static int dispatch(vs_req *r, vs_sess *s, const char *method)
-{
-    if (strncmp(method, "session.", 8) == 0) {
-        return vs_rl_weight(r->v, 2, r->now, &r->rej) != 0 ? -1 : session_call(r, s, method + 8);
+static int dispatch(vs_req *r, vs_sess *s, const char *method) {
+  if (strncmp(method, "session.", 8) == 0) {
+    return vs_rl_weight(r->v, 2, r->now, &r->rej) != 0 ? -1 : session_call(r, s, method + 8);
+  }
+  const api_method *m = NULL;
+  for (size_t k = 0; k < sizeof methods / sizeof methods[0]; k++) {
+    if (strcmp(methods[k].name, method) == 0) {
+      m = &methods[k];
     }
-    const api_method *m = NULL;
-    for (size_t k = 0; k < sizeof methods / sizeof methods[0]; k++) {
-        if (strcmp(methods[k].name, method) == 0) {
-            m = &methods[k];
-        }
-    }
-    int weight = m == NULL ? 1 : m->weight < 0 ? vs_depth_weight(r->in) : m->weight;
-    if (vs_rl_weight(r->v, weight, r->now, &r->rej) != 0) {
-        return -1;
-    }
-    if (m == NULL) {
-        return vs_refuse(&r->rej, 400, -1130, "Unknown method '%.60s'.", method);
-    }
-    if (authorise(r, s, m->sec) != 0) {
-        return -1;
-    }
-    if (m->order && vs_rl_orders(r->v, 1, 1, r->now, &r->rej) != 0) {
-        vs_acct_reject(r->v, r->rej.code);
-        return -1;
-    }
-    return m->fn(r);
+  }
+  int weight = m == NULL ? 1 : m->weight < 0 ? vs_depth_weight(r->in) : m->weight;
+  if (vs_rl_weight(r->v, weight, r->now, &r->rej) != 0) {
+    return -1;
+  }
+  if (m == NULL) {
+    return vs_refuse(&r->rej, 400, -1130, "Unknown method '%.60s'.", method);
+  }
+  if (authorise(r, s, m->sec) != 0) {
+    return -1;
+  }
+  if (m->order && vs_rl_orders(r->v, 1, 1, r->now, &r->rej) != 0) {
+    vs_acct_reject(r->v, r->rej.code);
+    return -1;
+  }
+  return m->fn(r);
 }
 
-static void answer(vs_sess *s, vs_req *r, int rc, const json_t *id, bool limits)
-{
-    vs_buf *b = &s->v->reply;
-    char *text = id != NULL ? json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
-    vs_buf_clear(b);
-    vs_buf_s(b, "{\"id\":");
-    vs_buf_s(b, text != NULL ? text : "null");
-    free(text);
-    if (rc == 0 && !r->out->over) {
-        vs_buf_s(b, ",\"status\":200,\"result\":");
-        vs_buf_put(b, r->out->p != NULL ? r->out->p : "{}", r->out->p != NULL ? r->out->len : 2);
-    } else {
-        vs_buf_f(b, ",\"status\":%d,\"error\":{\"code\":%d,\"msg\":", rc == 0 ? 500 : r->rej.http, rc == 0 ? -1000 : r->rej.code);
-        vs_buf_json(b, rc == 0 ? "An unknown error occurred while processing the request." : r->rej.msg);
-        vs_buf_c(b, '}');
-    }
-    if (limits) {
-        vs_buf_s(b, ",\"rateLimits\":");
-        vs_rl_json(s->v, r->now, false, b);
-    }
+static void answer(vs_sess *s, vs_req *r, int rc, const json_t *id, bool limits) {
+  vs_buf *b = &s->v->reply;
+  char *text = id != NULL ? json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+  vs_buf_clear(b);
+  vs_buf_s(b, "{\"id\":");
+  vs_buf_s(b, text != NULL ? text : "null");
+  free(text);
+  if (rc == 0 && !r->out->over) {
+    vs_buf_s(b, ",\"status\":200,\"result\":");
+    vs_buf_put(b, r->out->p != NULL ? r->out->p : "{}", r->out->p != NULL ? r->out->len : 2);
+  } else {
+    vs_buf_f(b, ",\"status\":%d,\"error\":{\"code\":%d,\"msg\":", rc == 0 ? 500 : r->rej.http, rc == 0 ? -1000 : r->rej.code);
+    vs_buf_json(b, rc == 0 ? "An unknown error occurred while processing the request." : r->rej.msg);
     vs_buf_c(b, '}');
-    vs_send(s, b->p, b->len);
+  }
+  if (limits) {
+    vs_buf_s(b, ",\"rateLimits\":");
+    vs_rl_json(s->v, r->now, false, b);
+  }
+  vs_buf_c(b, '}');
+  vs_send(s, b->p, b->len);
 }
 
-void vs_api_text(vs_sess *s, const char *text, size_t len)
-{
-    vs_buf out;
-    vs_params params = {.cnt = 0};
-    vs_req r = {.v = s->v, .in = &params, .out = &out, .ws_api = true, .now = vs_now_ms()};
-    vs_buf_init(&out, VS_REPLY_BYTES);
-    s->v->requests++;
-    json_error_t err;
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &err);
-    const json_t *id = json_object_get(root, "id");
-    const char *method = json_string_value(json_object_get(root, "method"));
-    json_t *p = json_object_get(root, "params");
-    int rc;
-    if (id != NULL && !json_is_integer(id) && !json_is_string(id) && !json_is_null(id)) {
-        id = NULL;
-        rc = vs_refuse(&r.rej, 400, -1130, "Request id must be an integer, a string or null.");
-    } else if (!json_is_object(root) || method == NULL || (p != NULL && !json_is_object(p))) {
-        rc = vs_refuse(&r.rej, 400, -1130, "Malformed request: need an object with method and params.");
-    } else {
-        rc = vs_params_from_json(&params, p, &r.rej);
-        rc = rc == 0 ? dispatch(&r, s, method) : rc;
-    }
-    const char *limits = vs_param(&params, "returnRateLimits");
-    answer(s, &r, rc, id, limits != NULL ? strcmp(limits, "true") == 0 : s->limits_on);
-    json_decref(root);
-    vs_params_free(&params);
-    vs_buf_free(&out);
+void vs_api_text(vs_sess *s, const char *text, size_t len) {
+  vs_buf out;
+  vs_params params = {.cnt = 0};
+  vs_req r = {.v = s->v, .in = &params, .out = &out, .ws_api = true, .now = vs_now_ms()};
+  vs_buf_init(&out, VS_REPLY_BYTES);
+  s->v->requests++;
+  json_error_t err;
+  json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &err);
+  const json_t *id = json_object_get(root, "id");
+  const char *method = json_string_value(json_object_get(root, "method"));
+  json_t *p = json_object_get(root, "params");
+  int rc;
+  if (id != NULL && !json_is_integer(id) && !json_is_string(id) && !json_is_null(id)) {
+    id = NULL;
+    rc = vs_refuse(&r.rej, 400, -1130, "Request id must be an integer, a string or null.");
+  } else if (!json_is_object(root) || method == NULL || (p != NULL && !json_is_object(p))) {
+    rc = vs_refuse(&r.rej, 400, -1130, "Malformed request: need an object with method and params.");
+  } else {
+    rc = vs_params_from_json(&params, p, &r.rej);
+    rc = rc == 0 ? dispatch(&r, s, method) : rc;
+  }
+  const char *limits = vs_param(&params, "returnRateLimits");
+  answer(s, &r, rc, id, limits != NULL ? strcmp(limits, "true") == 0 : s->limits_on);
+  json_decref(root);
+  vs_params_free(&params);
+  vs_buf_free(&out);
 }
