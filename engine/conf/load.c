@@ -127,8 +127,6 @@ static int check_text(const tg_conf_row_t *row, const char *value, size_t len, c
     (void)snprintf(err_text, err_cap, "%s has %zu bytes, write at most %d", row->name, len, TG_CONF_TEXT_BYTES - 1);
     return -TG_ESIZE;
   }
-  int err = check_bytes(value, len, err_text, err_cap);
-  if (err) return err;
   bool edge =
       len && (value[0] == ' ' || value[0] == '\t' || value[len - 1] == ' ' || value[len - 1] == '\t' || value[0] == ';');
   if (edge || strstr(value, " ;") || strstr(value, "\t;")) {
@@ -139,19 +137,22 @@ static int check_text(const tg_conf_row_t *row, const char *value, size_t len, c
 }
 
 int tg_conf_set(tg_conf_t *conf, const char *name, const char *value, char *err_text, size_t err_cap) {
+  size_t len = strlen(value);
+  int err = check_bytes(name, strlen(name), err_text, err_cap); /* first: the texts below repeat them */
+  if (!err) err = check_bytes(value, len, err_text, err_cap);
+  if (err) return err;
   const tg_conf_row_t *row = tg_conf_find(name);
   if (!row) return unknown_key(name, err_text, err_cap);
-  size_t len = strlen(value);
   char *field = (char *)conf + row->offset;
   if (row->type == TG_CONF_TEXT) {
-    int err = check_text(row, value, len, err_text, err_cap);
+    err = check_text(row, value, len, err_text, err_cap);
     if (err) return err;
     memset(field, 0, TG_CONF_TEXT_BYTES);
     memcpy(field, value, len);
     return 0;
   }
   int64_t number = 0;
-  int err = tg_conf_parse_value(row, value, len, &number);
+  err = tg_conf_parse_value(row, value, len, &number);
   if (err) return bad_number(row, err, value, err_text, err_cap);
   memcpy(field, &number, sizeof number);
   return 0;

@@ -73,7 +73,8 @@ static int read_secret(int fd, const char *path, char *buf, size_t cap, char *er
   return (int)used;
 }
 
-int tg_secret_read(const char *path, char *buf, size_t cap, char *err_text, size_t err_cap) {
+/* Opened and examined: length or error. */
+static int open_secret(const char *path, char *buf, size_t cap, char *err_text, size_t err_cap) {
   if (cap < 2 || cap > INT32_MAX) {
     (void)snprintf(err_text, err_cap, "%s: no room to read it into", path);
     return -TG_ESIZE;
@@ -98,6 +99,11 @@ int tg_secret_read(const char *path, char *buf, size_t cap, char *err_text, size
     if (got == 0) got = read_secret(fd, path, buf, cap, err_text, err_cap);
   }
   (void)close(fd);
+  return got;
+}
+
+int tg_secret_read(const char *path, char *buf, size_t cap, char *err_text, size_t err_cap) {
+  int got = open_secret(path, buf, cap, err_text, err_cap);
   if (got < 0) tg_wipe(buf, cap);
   return got;
 }
