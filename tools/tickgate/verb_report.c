@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/decimal.h"
 #include "engine/base/err.h"
 #include "engine/base/types.h"
 #include "tools/tickgate/verbs.h"
@@ -25,17 +26,18 @@ static const char *text_of(const json_t *object, const char *key) {
   return text ? text : "?";
 }
 
-/* Equal as canonical decimal text, and both there. */
-static bool same_text(const json_t *a, const char *key_a, const json_t *b, const char *key_b) {
-  const char *ta = json_string_value(json_object_get(a, key_a));
-  const char *tb = json_string_value(json_object_get(b, key_b));
-  return ta && tb && strcmp(ta, tb) == 0;
+/* Both there, both exact decimals with at most eight places, and equal as numbers. */
+static bool same_number(const json_t *a, const json_t *b, const char *key) {
+  const char *ta = json_string_value(json_object_get(a, key));
+  const char *tb = json_string_value(json_object_get(b, key));
+  int64_t va = 0, vb = 0;
+  return ta && tb && tg_dec_parse(ta, strlen(ta), 8, &va) == 0 && tg_dec_parse(tb, strlen(tb), 8, &vb) == 0 && va == vb;
 }
 
 static bool same_money(const json_t *a, const json_t *b) {
   const char *key[] = {"realised_pnl", "commission", "funding", "net_pnl"};
   for (size_t i = 0; i < TG_ARRAY_CNT(key); i++) {
-    if (!same_text(a, key[i], b, key[i])) return false;
+    if (!same_number(a, b, key[i])) return false;
   }
   return true;
 }
@@ -45,7 +47,7 @@ static json_t *compare(const json_t *engine, const json_t *venue) {
   const json_t *store = json_object_get(engine, "store_books");
   const json_t *core_open = json_object_get(core, "open_orders");
   const json_t *venue_open = json_object_get(venue, "open_orders");
-  bool position = same_text(core, "position", venue, "position") && same_text(store, "position", venue, "position");
+  bool position = same_number(core, venue, "position") && same_number(store, venue, "position");
   bool open = json_is_integer(core_open) && json_is_integer(venue_open) && json_equal(core_open, venue_open);
   bool pnl = same_money(core, venue) && same_money(store, venue);
   return json_pack("{s:b,s:b,s:b}", "position", position, "open_orders", open, "pnl", pnl);
