@@ -65,14 +65,14 @@ struct tg_conn {
   void *user;
   int slot; /* in the io's registered table */
   int fd;
-  bool tls, ws_close_sent, ws_close_seen, on_close_done;
+  bool tls, ws_close_sent, ws_close_seen, closing_by_us, on_close_due, installed, tx_begin_wraps;
   uint64_t rx_ns;
   uint64_t closing_deadline_ns;
   tg_ws_rng_t rng;
   uint8_t *tx;
   uint32_t tx_cap, tx_head, tx_tail, tx_wrap, tx_flight, tx_begin, tx_room;
   uint8_t *rec_buf; /* part of a record that straddles receives */
-  uint32_t rec_cap, rec_len;
+  uint32_t rec_cap, rec_len, left_plain;
   uint8_t *ws_buf;
   size_t ws_cap;
   uint32_t message_max;

@@ -1,6 +1,6 @@
 /* http.h - HTTP/1.1 responses (RFC 9110, 9112): a parser that keeps its limits, and the cold lane's client.
  * What:    tg_http_parse_* is incremental and strict where leniency lets one peer smuggle into the other's answer:
- * Content-Length together with chunked, differing Content-Lengths, obs-fold, bare LF, space before the colon are errors.
+ * Content-Length together with chunked, a repeated Content-Length, obs-fold, bare LF, space before the colon are errors.
  *          tg_http_t keeps one connection to one host alive and answers queued requests in order, one at a time.
  * Owner:   parser: caller's memory; client: tg_http_new .. tg_http_free.
  * Threads: parser any; client the cold lane.
@@ -54,14 +54,12 @@ typedef struct tg_http_parser {
   size_t body_len;
   const char *why; /* after an error: what was wrong */
   uint64_t body_max;
+  uint32_t informational_cnt; /* 1xx answers skipped */
   /* private */
   uint64_t body_seen, left;
-  uint32_t line_at, line_len, chunk_digits, trailer_bytes, informational_cnt;
-  uint16_t trailer_cnt;
-  uint8_t state;
+  uint32_t line_at, side_bytes; /* start of the line under way; bytes of chunk extensions and trailers */
+  uint8_t state, chunk_digits;
   bool head_request; /* response to HEAD: no body */
-  bool until_close;  /* body ends with the connection */
-  bool empty_line;
 } tg_http_parser_t;
 
 /* Starts a response. head_request: the request was HEAD. */

@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 
 #include "engine/base/arena.h"
+#include "engine/base/assert.h"
 #include "engine/base/clock.h"
 #include "engine/base/err.h"
 #include "engine/base/types.h"
@@ -50,6 +51,8 @@ struct tg_io_op {
   bool fixed;           /* fd arguments are slots of the registered table */
   bool stamped;         /* receive through recvmsg with SO_TIMESTAMPING control data (tg_io_recv_start sets it) */
   uint8_t kind;         /* private */
+  bool cancelled;       /* private */
+  int fd;               /* private */
 };
 
 /* The vtable: what a fake network replaces. `fd` is a descriptor, or a slot when op->fixed. All return 0 or -TG_EFULL (no
@@ -64,6 +67,9 @@ typedef struct tg_net_ops {
   int (*close_slot)(tg_io_t *io, int slot);                             /* no callback */
   int (*turn)(tg_io_t *io, uint64_t now_ns, uint64_t wait_ns);
 } tg_net_ops_t;
+
+/* The kernel's. */
+extern const tg_net_ops_t tg_net_kernel;
 
 typedef struct tg_io_cfg {
   uint32_t entry_cnt;      /* SQ entries, power of two; CQ has four times as many. 256 */
@@ -140,16 +146,17 @@ TG_MUST_USE static inline int tg_io_recv_start(tg_io_t *io, tg_io_op_t *op, int 
 TG_MUST_USE static inline int tg_io_send(tg_io_t *io, tg_io_op_t *op, int fd, const void *data, size_t len) {
   return io->net->send(io, op, fd, data, len);
 }
-TG_MUST_USE static inline int tg_io_cancel(tg_io_t *io, tg_io_op_t *op) {
+/* These three: a refusal (-TG_EFULL) is retried by the owner's housekeeping. */
+static inline int tg_io_cancel(tg_io_t *io, tg_io_op_t *op) {
   return io->net->cancel(io, op);
 }
 TG_MUST_USE static inline int tg_io_install(tg_io_t *io, tg_io_op_t *op, int slot, const int *fd) {
   return io->net->install(io, op, slot, fd);
 }
-TG_MUST_USE static inline int tg_io_close_fd(tg_io_t *io, int fd) {
+static inline int tg_io_close_fd(tg_io_t *io, int fd) {
   return io->net->close_fd(io, fd);
 }
-TG_MUST_USE static inline int tg_io_close_slot(tg_io_t *io, int slot) {
+static inline int tg_io_close_slot(tg_io_t *io, int slot) {
   return io->net->close_slot(io, slot);
 }
 

@@ -44,6 +44,7 @@ typedef struct tg_rec_keys {
 typedef struct tg_rec_side {
   EVP_AEAD_CTX ctx;
   uint8_t iv[12];
+  uint8_t key[32]; /* for tg_rec_export */
   uint8_t secret[48];
   uint64_t seq;
   uint64_t key_records; /* records under the present key */

@@ -1,11 +1,11 @@
 /* stream.h - cold byte stream: name, TCP, TLS, then plaintext both ways. Under dial.h and http.h.
  * What:    one state machine per connection, driven by tg_io_turn of the cold io and tg_netcold_turn (deadlines, resolver).
  *          After the handshake the own record layer does the records here too, so a hand-over is a copy of its state.
- * Owner:   caller's memory (about 500 KB with buffers: heap, tg_stream_new); tg_netcold_t outlives its streams.
- * Threads: the cold lane; one resolver thread inside (getaddrinfo blocks).
- * Limit:   TG_STREAM_TX_BYTES unsent; TG_RESOLVE_SLOTS names being resolved; 8 addresses tried in order.
- * Errors:  on_close(err, reason): -TG_ERESOLVE, -TG_EREFUSED, -TG_ETIMEOUT, -TG_ECERT, -TG_ETLS, -TG_ECLOSED (close_notify or
- * plain FIN), -TG_ETRUNCATED, -TG_EIO, -TG_EFULL, 0 after tg_stream_close. */
+ * Owner:   tg_stream_new .. tg_stream_free (heap; every attempt has its own buffers, freed once the kernel lets go);
+ * tg_netcold_t outlives its streams. Threads: the cold lane; one resolver thread inside (getaddrinfo blocks). Limit:
+ * TG_STREAM_TX_BYTES unsent; TG_RESOLVE_SLOTS names being resolved; 8 addresses tried in order. Errors:  on_close(err, reason):
+ * -TG_ERESOLVE, -TG_EREFUSED, -TG_ETIMEOUT, -TG_ECERT, -TG_ETLS, -TG_ECLOSED (close_notify or plain FIN), -TG_ETRUNCATED,
+ * -TG_EIO, -TG_EFULL, 0 after tg_stream_close. */
 #ifndef TG_NET_STREAM_H
 #define TG_NET_STREAM_H
 
@@ -40,7 +40,6 @@ enum tg_stream_state {
   TG_STREAM_OPEN,
   TG_STREAM_DETACHING, /* receive being cancelled for a hand-over */
   TG_STREAM_DETACHED,
-  TG_STREAM_DRAINING, /* closed; the kernel still holds operations */
 };
 
 typedef struct tg_stream_cfg {
@@ -48,7 +47,7 @@ typedef struct tg_stream_cfg {
   uint16_t port;
   tg_tls_t *tls; /* NULL = plain TCP */
   tg_tcp_opt_t tcp;
-  uint64_t deadline_ns; /* engine time by which on_open must have come */
+  uint64_t deadline_ns; /* engine time; passing it in any state is -TG_ETIMEOUT. See tg_stream_deadline */
 } tg_stream_cfg_t;
 
 typedef struct tg_stream_ops {
@@ -65,6 +64,8 @@ void tg_stream_free(tg_stream_t *stream); /* closes first, without callback; not
 TG_MUST_USE int tg_stream_open(tg_stream_t *stream, const tg_stream_cfg_t *cfg, uint64_t now_ns);
 /* Queues bytes (copied, sealed). 0, -TG_EFULL, -TG_ECLOSED. */
 TG_MUST_USE int tg_stream_write(tg_stream_t *stream, const void *data, size_t len);
+/* Moves the deadline; UINT64_MAX = none. The owner lifts it when its own phase (upgrade, ...) is done. */
+void tg_stream_deadline(tg_stream_t *stream, uint64_t deadline_ns);
 /* close_notify and close; on_close(0) is called before return. May be called in a callback. */
 void tg_stream_close(tg_stream_t *stream);
 /* Ends on its own account: on_close(err, reason) before return. */

@@ -17,6 +17,7 @@
 enum tg_ws_op { TG_WS_CONT = 0, TG_WS_TEXT = 1, TG_WS_BINARY = 2, TG_WS_CLOSE = 8, TG_WS_PING = 9, TG_WS_PONG = 10 };
 #define TG_WS_HEAD_MAX 14 /* client frame: 2 + 8 + 4 */
 #define TG_WS_CONTROL_MAX 125
+#define TG_WS_RX_SLACK 144 /* assembly buffer beyond the message: a header and a control frame between fragments */
 /* Close codes we send. */
 #define TG_WS_CODE_NORMAL 1000
 #define TG_WS_CODE_AWAY 1001
@@ -85,7 +86,7 @@ typedef struct tg_ws_rx {
   uint64_t frames;
 } tg_ws_rx_t;
 
-/* `cap` >= message_max + TG_WS_HEAD_MAX. 0 or -TG_EINVAL. */
+/* `cap` >= message_max + TG_WS_RX_SLACK. 0 or -TG_EINVAL. */
 TG_MUST_USE int tg_ws_rx_init(tg_ws_rx_t *rx, uint8_t *buf, size_t cap, size_t message_max);
 /* Gives the next chunk of the stream. The former one must have been used up (tg_ws_rx_next returned 0). */
 static inline void tg_ws_rx_feed(tg_ws_rx_t *rx, uint8_t *chunk, size_t len) {
