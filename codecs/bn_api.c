@@ -205,7 +205,8 @@ static int order_tif(const tg_out_order_t *order) {
 }
 
 /* Names in alphabetical order: the JSON text and the signed text come from one pass. */
-static void put_place(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_t *sym, int tif, uint64_t now_ms) {
+static void put_place(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_t *sym, int tif,
+                      uint64_t now_ms) {
   const tg_out_order_t *order = &msg->u.out_place;
   NAME(out, "\"newClientOrderId\":\"", "&newClientOrderId=");
   put_client_id(out, order->client_id);

@@ -11,8 +11,8 @@ bool tg_bn_order_object(tg_json_t *json, tg_bn_order_fields_t *out) {
     size_t len, at;
   } TEXTS[] = {
 #define T(name, field) {name, sizeof(name) - 1, offsetof(tg_bn_order_fields_t, field)}
-      T("symbol", symbol),          T("clientOrderId", client_id), T("price", price), T("origQty", orig_qty),
-      T("executedQty", executed_qty), T("status", status),
+      T("symbol", symbol),    T("clientOrderId", client_id),  T("price", price),
+      T("origQty", orig_qty), T("executedQty", executed_qty), T("status", status),
 #undef T
   };
   memset(out, 0, sizeof *out);
@@ -76,7 +76,10 @@ static bool rate_row(tg_json_t *json, tg_rate_t *rate) {
     } else if (tg_json_is(key, "interval")) {
       interval = tg_json_raw_text(raw);
     } else {
-      int64_t *to = tg_json_is(key, "intervalNum") ? &num : tg_json_is(key, "limit") ? &limit : tg_json_is(key, "count") ? &count : NULL;
+      int64_t *to = tg_json_is(key, "intervalNum") ? &num
+                    : tg_json_is(key, "limit")     ? &limit
+                    : tg_json_is(key, "count")     ? &count
+                                                   : NULL;
       int err = to ? tg_json_raw_i64(raw, to) : 0;
       if (err) return tg_json_fail(json, err);
     }
@@ -132,7 +135,8 @@ static void order_result(tg_bn_api_t *ctx, const tg_sym_t *sym, const tg_bn_orde
   int64_t px = 0, qty = 0, cum = 0;
   if (!err && order->price.len) err = tg_dec_parse_scaled(order->price.p, order->price.len, sym->px, &px);
   if (!err && order->orig_qty.len) err = tg_dec_parse_scaled(order->orig_qty.p, order->orig_qty.len, sym->qty, &qty);
-  if (!err && order->executed_qty.len) err = tg_dec_parse_scaled(order->executed_qty.p, order->executed_qty.len, sym->qty, &cum);
+  if (!err && order->executed_qty.len)
+    err = tg_dec_parse_scaled(order->executed_qty.p, order->executed_qty.len, sym->qty, &cum);
   if (err) {
     msg->flags |= TG_F_UNKNOWN_ENUM;
     ctx->cnt.err_scale++;
@@ -220,7 +224,8 @@ static tg_request_t request_of(char kind) {
 }
 
 /* Which request this answers: from the table, else from the order itself when it carries an id of ours. */
-static bool find_row(tg_bn_api_t *ctx, const tg_bn_api_info_t *info, const tg_answer_parts_t *parts, tg_bn_inflight_row_t *row) {
+static bool find_row(tg_bn_api_t *ctx, const tg_bn_api_info_t *info, const tg_answer_parts_t *parts,
+                     tg_bn_inflight_row_t *row) {
   const tg_bn_inflight_row_t *slot = &ctx->inflight.row[info->request_no % TG_BN_INFLIGHT_CAP];
   if (slot->request != TG_REQUEST_NONE && slot->request_no == info->request_no && slot->request == request_of(info->kind)) {
     *row = *slot;
@@ -278,7 +283,8 @@ static int give_rate(tg_bn_api_t *ctx, const tg_bn_api_info_t *info, const tg_an
   return 0;
 }
 
-static int decode(tg_bn_api_t *ctx, const char *json, size_t len, uint64_t recv_ns, tg_msg_batch_t *out, tg_bn_api_info_t *info) {
+static int decode(tg_bn_api_t *ctx, const char *json, size_t len, uint64_t recv_ns, tg_msg_batch_t *out,
+                  tg_bn_api_info_t *info) {
   tg_answer_parts_t parts;
   parts.has_order = false;
   parts.text = (tg_json_slice_t){"", 0};
@@ -296,7 +302,8 @@ static int decode(tg_bn_api_t *ctx, const char *json, size_t len, uint64_t recv_
   return 0;
 }
 
-int tg_bn_api_decode(tg_bn_api_t *ctx, const char *json, size_t len, uint64_t recv_ns, tg_msg_batch_t *out, tg_bn_api_info_t *info) {
+int tg_bn_api_decode(tg_bn_api_t *ctx, const char *json, size_t len, uint64_t recv_ns, tg_msg_batch_t *out,
+                     tg_bn_api_info_t *info) {
   tg_bn_api_info_t own;
   if (!info) info = &own;
   memset(info, 0, sizeof *info);

@@ -13,8 +13,8 @@ static bool plain(const char *p, size_t len) {
   return len > 0;
 }
 
-int tg_bn_api_encode_logon(const char *api_key, size_t api_key_len, const tg_ed25519_key_t *key, uint32_t recv_window_ms, uint64_t now_ms,
-                           uint32_t request_no, char *buf, size_t cap) {
+int tg_bn_api_encode_logon(const char *api_key, size_t api_key_len, const tg_ed25519_key_t *key, uint32_t recv_window_ms,
+                           uint64_t now_ms, uint32_t request_no, char *buf, size_t cap) {
   if (!plain(api_key, api_key_len) || api_key_len > TG_BN_API_KEY_MAX) return -TG_EINVAL;
   char payload[TG_BN_API_KEY_MAX + 80], sig[TG_ED25519_BASE64_BYTES];
   tg_text_t pay, out;
@@ -61,7 +61,8 @@ int tg_bn_api_encode_session(const char *verb, uint32_t request_no, char *buf, s
   return out.err ? out.err : (int)out.len;
 }
 
-int tg_bn_api_encode_stream(const char *verb, const char *api_key, size_t api_key_len, uint32_t request_no, char *buf, size_t cap) {
+int tg_bn_api_encode_stream(const char *verb, const char *api_key, size_t api_key_len, uint32_t request_no, char *buf,
+                            size_t cap) {
   tg_text_t out;
   if (!plain(verb, strlen(verb)) || !plain(api_key, api_key_len)) return -TG_EINVAL;
   tg_text_init(&out, buf, cap);

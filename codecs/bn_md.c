@@ -81,7 +81,8 @@ static int on_top(const tg_md_in_t *in, const tg_sym_t *sym, const tg_fields_t *
   return err;
 }
 
-static int trade_fields(const tg_md_in_t *in, const tg_sym_t *sym, const tg_fields_t *f, unsigned id, unsigned last, tg_msg_t **msg) {
+static int trade_fields(const tg_md_in_t *in, const tg_sym_t *sym, const tg_fields_t *f, unsigned id, unsigned last,
+                        tg_msg_t **msg) {
   if (new_msg(in, TG_MD_TRADE, sym->instr_idx, msg)) return -TG_EFULL;
   tg_md_trade_t *trade = &(*msg)->u.md_trade;
   int err = 0;
@@ -155,7 +156,8 @@ static uint16_t interval_min(tg_json_slice_t text) {
     cnt = cnt * 10 + (uint32_t)(text.p[i] - '0');
   }
   for (size_t i = 0; i < TG_ARRAY_CNT(units); i++) {
-    if (units[i].unit == text.p[text.len - 1] && cnt * units[i].minutes <= UINT16_MAX) return (uint16_t)(cnt * units[i].minutes);
+    if (units[i].unit == text.p[text.len - 1] && cnt * units[i].minutes <= UINT16_MAX)
+      return (uint16_t)(cnt * units[i].minutes);
   }
   return 0;
 }
@@ -190,8 +192,8 @@ static const struct {
   uint8_t inner; /* the object that holds the values, 0 = the event itself */
   tg_md_fn_t fn;
 } EVENTS[] = {
-    {"depthUpdate", 0, on_depth},       {"bookTicker", 0, on_top},         {"aggTrade", 0, on_agg_trade}, {"trade", 0, on_trade},
-    {"markPriceUpdate", 0, on_mark},    {"forceOrder", 'o', on_liquidation}, {"kline", 'k', on_kline},
+    {"depthUpdate", 0, on_depth},    {"bookTicker", 0, on_top},           {"aggTrade", 0, on_agg_trade}, {"trade", 0, on_trade},
+    {"markPriceUpdate", 0, on_mark}, {"forceOrder", 'o', on_liquidation}, {"kline", 'k', on_kline},
 };
 
 static int with_symbol(const tg_md_in_t *in, const tg_fields_t *f, tg_md_fn_t fn) {

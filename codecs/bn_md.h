@@ -43,7 +43,7 @@ void tg_bn_md_init(tg_bn_md_t *ctx, const tg_symtab_t *tab);
 TG_MUST_USE int tg_bn_md_decode(tg_bn_md_t *ctx, const char *json, size_t len, uint64_t recv_ns, tg_msg_batch_t *out);
 /* Decodes a REST (or ws-api result) depth snapshot of a known instrument: MD_DEPTH with TG_F_SNAPSHOT, first_id == last_id ==
  * lastUpdateId, prev_id 0, gen as given, then MD_LEVELS. Same returns; an unknown instr_idx is -TG_ENOTFOUND. */
-TG_MUST_USE int tg_bn_md_snapshot(tg_bn_md_t *ctx, const char *json, size_t len, uint64_t recv_ns, uint16_t instr_idx, uint32_t gen,
-                                  tg_msg_batch_t *out);
+TG_MUST_USE int tg_bn_md_snapshot(tg_bn_md_t *ctx, const char *json, size_t len, uint64_t recv_ns, uint16_t instr_idx,
+                                  uint32_t gen, tg_msg_batch_t *out);
 
 #endif

@@ -1,10 +1,7 @@
 /* bn_md_fast.h - the straight path of bn_md.c: frames in the venue's usual key order and without white space.
- * What:    true = decoded (messages appended, possibly none for an unknown symbol); false = anything unusual: the caller drops what
- *          was appended and takes the path by key, which decides and names errors. So nothing here diagnoses.
- * Owner:   bn_md.c only.
- * Threads: as bn_md.h.
- * Limit:   none of its own.
- * Errors:  none: false. */
+ * What:    true = decoded (messages appended, possibly none for an unknown symbol); false = anything unusual: the caller drops
+ * what was appended and takes the path by key, which decides and names errors. So nothing here diagnoses. Owner:   bn_md.c
+ * only. Threads: as bn_md.h. Limit:   none of its own. Errors:  none: false. */
 #ifndef TG_CODECS_BN_MD_FAST_H
 #define TG_CODECS_BN_MD_FAST_H
 
@@ -19,7 +16,8 @@ typedef struct tg_md_in {
 
 /* Steps over a literal when it is there. */
 #define TG_FAST_LIT(p, end, lit) \
-  ((size_t)((end) - (p)) >= sizeof(lit) - 1 && memcmp((p), "" lit, sizeof(lit) - 1) == 0 ? ((p) += sizeof(lit) - 1, true) : false)
+  ((size_t)((end) - (p)) >= sizeof(lit) - 1 && memcmp((p), "" lit, sizeof(lit) - 1) == 0 ? ((p) += sizeof(lit) - 1, true) \
+                                                                                         : false)
 
 /* A scaled number at p, behind its quote; the closing quote is the caller's. */
 static inline const char *tg_fast_scaled(const char *p, const char *end, tg_scale_t scale, int64_t *out) {

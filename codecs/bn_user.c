@@ -99,10 +99,12 @@ static int commission(tg_user_in_t *in, const tg_fields_t *f, const tg_sym_t *sy
 }
 
 static uint8_t fill_flags(const tg_fields_t *f, bool ours, uint8_t side) {
-  return (uint8_t)((ours ? 0 : TG_F_FOREIGN) | (side == TG_SELL ? TG_F_ASK : 0) | (tg_field_true(f, TG_LETTER('m')) ? TG_F_MAKER : 0));
+  return (uint8_t)((ours ? 0 : TG_F_FOREIGN) | (side == TG_SELL ? TG_F_ASK : 0) |
+                   (tg_field_true(f, TG_LETTER('m')) ? TG_F_MAKER : 0));
 }
 
-static int order_fill(tg_user_in_t *in, const tg_fields_t *f, const tg_sym_t *sym, uint64_t client_id, uint8_t flags, int64_t venue_ms) {
+static int order_fill(tg_user_in_t *in, const tg_fields_t *f, const tg_sym_t *sym, uint64_t client_id, uint8_t flags,
+                      int64_t venue_ms) {
   int64_t last = 0;
   int err = 0;
   uint64_t trade_id = 0;

@@ -1,7 +1,7 @@
 /* bn_user.h - Binance futures user stream -> EX_* messages.
  * What:    ORDER_TRADE_UPDATE (EX_FILL when it carries an execution, then EX_ORDER), TRADE_LITE (EX_FILL with TG_F_LITE),
- *          ACCOUNT_UPDATE (EX_BALANCE and EX_POSITION per row), MARGIN_CALL, ACCOUNT_CONFIG_UPDATE, listenKeyExpired, ALGO_UPDATE
- *          (EX_CONFIG); every other event is kept as EX_CONFIG OTHER with value[0] = FNV-1a of its name. Wrapped or raw.
+ *          ACCOUNT_UPDATE (EX_BALANCE and EX_POSITION per row), MARGIN_CALL, ACCOUNT_CONFIG_UPDATE, listenKeyExpired,
+ * ALGO_UPDATE (EX_CONFIG); every other event is kept as EX_CONFIG OTHER with value[0] = FNV-1a of its name. Wrapped or raw.
  *          Venue page section 6.
  * Owner:   context and batch are the caller's.
  * Threads: one per context.
@@ -18,13 +18,13 @@
 typedef struct tg_bn_user_cnt {
   uint64_t frames, msgs;
   uint64_t orders, fills, fills_lite, balances, positions, configs; /* messages by kind */
-  uint64_t other_event;    /* events kept as OTHER */
-  uint64_t unknown_symbol; /* rows of symbols we do not follow */
-  uint64_t unknown_enum;   /* events kept with TG_F_UNKNOWN_ENUM */
-  uint64_t foreign;        /* orders with a client id that is not ours */
+  uint64_t other_event;                                             /* events kept as OTHER */
+  uint64_t unknown_symbol;                                          /* rows of symbols we do not follow */
+  uint64_t unknown_enum;                                            /* events kept with TG_F_UNKNOWN_ENUM */
+  uint64_t foreign;                                                 /* orders with a client id that is not ours */
   uint64_t other_fee_asset; /* commissions not in the margin asset: EX_FILL says 0, an EX_CONFIG OTHER follows with
                                value = {trade id, commission_e8, asset text as bytes, FNV-1a of "COMMISSION"} */
-  uint64_t cut;            /* average prices cut to 8 decimals */
+  uint64_t cut;             /* average prices cut to 8 decimals */
   uint64_t err_syntax, err_scale, err_full;
 } tg_bn_user_cnt_t;
 
@@ -35,7 +35,8 @@ typedef struct tg_bn_user {
 } tg_bn_user_t;
 
 void tg_bn_user_init(tg_bn_user_t *ctx, const tg_symtab_t *tab);
-/* Same contract as tg_bn_md_decode. Venue time of EX_ORDER: ts_ns / 10^6 - venue_lag_ms is the `T` of the event, clamped to int32. */
+/* Same contract as tg_bn_md_decode. Venue time of EX_ORDER: ts_ns / 10^6 - venue_lag_ms is the `T` of the event, clamped to
+ * int32. */
 TG_MUST_USE int tg_bn_user_decode(tg_bn_user_t *ctx, const char *json, size_t len, uint64_t recv_ns, tg_msg_batch_t *out);
 
 #endif

@@ -23,8 +23,8 @@ typedef enum tg_field {
 } tg_field_t;
 
 typedef struct tg_fields {
-  uint64_t have[2];                          /* bit per slot */
-  tg_json_slice_t value[TG_FIELD_CNT + 1];   /* valid where the bit is set */
+  uint64_t have[2];                        /* bit per slot */
+  tg_json_slice_t value[TG_FIELD_CNT + 1]; /* valid where the bit is set */
 } tg_fields_t;
 
 _Static_assert(TG_FIELD_CNT < 128, "have[] holds 128 slots");

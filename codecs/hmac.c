@@ -3,7 +3,8 @@
 #include "codecs/sign.h"
 #include "engine/base/sha256.h"
 
-static const uint32_t START[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+static const uint32_t START[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
 static inline void store_be32(uint8_t *p, uint32_t v) {
   v = __builtin_bswap32(v);
@@ -96,7 +97,8 @@ void tg_hmac_mid_init(const tg_hmac_key_t *key, tg_hmac_mid_t *mid, const void *
   mid->msg_bytes = 64 * whole;
 }
 
-void tg_hmac_mid_hex(const tg_hmac_key_t *key, const tg_hmac_mid_t *mid, const void *msg, size_t len, char out[TG_HMAC_HEX_BYTES]) {
+void tg_hmac_mid_hex(const tg_hmac_key_t *key, const tg_hmac_mid_t *mid, const void *msg, size_t len,
+                     char out[TG_HMAC_HEX_BYTES]) {
   uint8_t digest[TG_HMAC_BYTES];
   uint32_t h[8];
   memcpy(h, mid->h, sizeof h);

@@ -41,7 +41,8 @@ static inline void tg_json_init_slice(tg_json_t *json, tg_json_slice_t slice) {
 /* Keeps the first error and makes every later call fail. Returns false. */
 bool tg_json_fail(tg_json_t *json, int err);
 
-/* First byte of the next value ('{', '[', '"', '-', a digit, 't', 'f', 'n'), after white space; 0 at the end or after an error. */
+/* First byte of the next value ('{', '[', '"', '-', a digit, 't', 'f', 'n'), after white space; 0 at the end or after an error.
+ */
 char tg_json_peek(tg_json_t *json);
 /* Enters an object / array. */
 bool tg_json_obj_begin(tg_json_t *json);

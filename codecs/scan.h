@@ -76,8 +76,8 @@ static inline const char *tg_scan_value(const char *p, const char *end) {
   return tg_scan_word(p, end);
 }
 
-/* Unsigned integer at p: the byte behind it; NULL when there is none, it overflows or starts with a needless zero. What follows the
- * digits is the caller's to check (a point or an exponent there is no comma). */
+/* Unsigned integer at p: the byte behind it; NULL when there is none, it overflows or starts with a needless zero. What follows
+ * the digits is the caller's to check (a point or an exponent there is no comma). */
 static inline const char *tg_scan_u64(const char *p, const char *end, uint64_t *out) {
 #if TG_DEC_SIMD
   if (TG_LIKELY(end - p >= 16)) {
@@ -87,7 +87,8 @@ static inline const char *tg_scan_u64(const char *p, const char *end, uint64_t *
     unsigned n = (unsigned)__builtin_ctz(stop);
     if (TG_LIKELY(n - 1u < 15u)) {
       if (TG_UNLIKELY(*p == '0' && n > 1)) return NULL;
-      v = _mm_shuffle_epi8(v, _mm_add_epi8(iota, _mm_set1_epi8((char)((int)n - 16)))); /* right-align; negative indices give 0 */
+      v = _mm_shuffle_epi8(v,
+                           _mm_add_epi8(iota, _mm_set1_epi8((char)((int)n - 16)))); /* right-align; negative indices give 0 */
       v = _mm_madd_epi16(_mm_maddubs_epi16(v, _mm_set1_epi16(0x010a)), _mm_set1_epi32(0x00010064));
       v = _mm_madd_epi16(_mm_packus_epi32(v, v), _mm_set1_epi32(0x00012710));
       uint64_t pair = (uint64_t)_mm_cvtsi128_si64(v);

@@ -36,7 +36,8 @@ void tg_hmac_hex(const tg_hmac_key_t *key, const void *msg, size_t len, char out
 /* Caches the state over the first len - len % 64 bytes of a constant prefix; mid->msg_bytes says how many that are. */
 void tg_hmac_mid_init(const tg_hmac_key_t *key, tg_hmac_mid_t *mid, const void *prefix, size_t len);
 /* Signs a whole message that begins with the cached mid->msg_bytes bytes (they are not read again). len >= mid->msg_bytes. */
-void tg_hmac_mid_hex(const tg_hmac_key_t *key, const tg_hmac_mid_t *mid, const void *msg, size_t len, char out[TG_HMAC_HEX_BYTES]);
+void tg_hmac_mid_hex(const tg_hmac_key_t *key, const tg_hmac_mid_t *mid, const void *msg, size_t len,
+                     char out[TG_HMAC_HEX_BYTES]);
 
 typedef struct tg_ed25519_key {
   uint8_t priv[64]; /* seed, then public key */
@@ -48,7 +49,8 @@ TG_MUST_USE int tg_ed25519_from_pem(tg_ed25519_key_t *key, const char *pem, size
 void tg_ed25519_key_wipe(tg_ed25519_key_t *key);
 TG_MUST_USE int tg_ed25519_sign(const tg_ed25519_key_t *key, const void *msg, size_t len, uint8_t out[TG_ED25519_BYTES]);
 /* 88 base64 characters with padding, no terminator. */
-TG_MUST_USE int tg_ed25519_sign_base64(const tg_ed25519_key_t *key, const void *msg, size_t len, char out[TG_ED25519_BASE64_BYTES]);
+TG_MUST_USE int tg_ed25519_sign_base64(const tg_ed25519_key_t *key, const void *msg, size_t len,
+                                       char out[TG_ED25519_BASE64_BYTES]);
 /* Base64 (RFC 4648) of n bytes; returns characters written, 4 * ceil(n / 3). No terminator. */
 size_t tg_base64(const uint8_t *in, size_t n, char *out);
 

@@ -16,18 +16,18 @@
 #define TG_SYM_SLOT_CNT 256
 
 typedef struct tg_sym {
-  char name[24];       /* zero padded, upper case as on the wire */
-  tg_scale_t px;       /* tick */
-  tg_scale_t qty;      /* step */
+  char name[24];  /* zero padded, upper case as on the wire */
+  tg_scale_t px;  /* tick */
+  tg_scale_t qty; /* step */
   uint16_t instr_idx;
   uint8_t name_len;
-  uint8_t product;     /* tg_product_t */
+  uint8_t product;      /* tg_product_t */
   char margin_asset[8]; /* zero padded; "" when not known */
 } tg_sym_t;
 
 typedef struct tg_symtab {
   uint32_t cnt;
-  uint8_t slot[TG_SYM_SLOT_CNT]; /* 0 free, else 1 + index into sym */
+  uint8_t slot[TG_SYM_SLOT_CNT];  /* 0 free, else 1 + index into sym */
   uint8_t by_instr[TG_INSTR_MAX]; /* 0 none, else 1 + index into sym */
   tg_sym_t sym[TG_INSTR_MAX];
 } tg_symtab_t;

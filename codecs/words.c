@@ -18,16 +18,17 @@ static unsigned find(const tg_word_row_t *row, size_t cnt, tg_json_slice_t text,
 #define FIND(table, text, other) find(table, TG_ARRAY_CNT(table), text, other)
 
 tg_order_status_t tg_word_status(tg_json_slice_t text) {
-  static const tg_word_row_t ROWS[] = {
-      W("NEW", TG_STATUS_NEW),           W("PARTIALLY_FILLED", TG_STATUS_PARTIALLY_FILLED), W("FILLED", TG_STATUS_FILLED),
-      W("CANCELED", TG_STATUS_CANCELED), W("EXPIRED", TG_STATUS_EXPIRED),                   W("EXPIRED_IN_MATCH", TG_STATUS_EXPIRED_IN_MATCH),
-      W("REJECTED", TG_STATUS_REJECTED), W("", TG_STATUS_NONE)};
+  static const tg_word_row_t ROWS[] = {W("NEW", TG_STATUS_NEW),           W("PARTIALLY_FILLED", TG_STATUS_PARTIALLY_FILLED),
+                                       W("FILLED", TG_STATUS_FILLED),     W("CANCELED", TG_STATUS_CANCELED),
+                                       W("EXPIRED", TG_STATUS_EXPIRED),   W("EXPIRED_IN_MATCH", TG_STATUS_EXPIRED_IN_MATCH),
+                                       W("REJECTED", TG_STATUS_REJECTED), W("", TG_STATUS_NONE)};
   return (tg_order_status_t)FIND(ROWS, text, TG_STATUS_OTHER);
 }
 
 tg_exec_t tg_word_exec(tg_json_slice_t text) {
-  static const tg_word_row_t ROWS[] = {W("NEW", TG_EXEC_NEW),         W("TRADE", TG_EXEC_TRADE),         W("CANCELED", TG_EXEC_CANCELED),
-                                       W("EXPIRED", TG_EXEC_EXPIRED), W("AMENDMENT", TG_EXEC_AMENDMENT), W("CALCULATED", TG_EXEC_CALCULATED)};
+  static const tg_word_row_t ROWS[] = {
+      W("NEW", TG_EXEC_NEW),         W("TRADE", TG_EXEC_TRADE),         W("CANCELED", TG_EXEC_CANCELED),
+      W("EXPIRED", TG_EXEC_EXPIRED), W("AMENDMENT", TG_EXEC_AMENDMENT), W("CALCULATED", TG_EXEC_CALCULATED)};
   return (tg_exec_t)FIND(ROWS, text, TG_EXEC_OTHER);
 }
 
