@@ -77,12 +77,14 @@ int vs_sess_parse_target(vs_sess *s, bool ws) {
   (void)header_of(start, head, "X-MBX-APIKEY", s->api_key, sizeof s->api_key);
   char text[32];
   s->body_len = 0;
+  s->has_length = false;
   if (!ws && header_of(start, head, "Content-Length", text, sizeof text)) {
     int64_t n;
     if (vs_int_parse(text, &n) != 0 || n < 0) {
       return -1;
     }
     s->body_len = (size_t)n;
+    s->has_length = true;
     s->too_big = n > VS_BODY_BYTES;
   }
   vs_rawtap_eat(s->wsi, (size_t)(start - raw) + head);
@@ -149,10 +151,13 @@ static int http_answer(vs_sess *s) {
   s->pending = false;
   vs_rawtap_eat(s->wsi, s->body.len);
   int status = vs_rest(v, s, &extra);
+  /* libwebsockets waits for a body after a POST or PUT without Content-Length: such a connection cannot be kept */
+  bool last = !s->has_length && (strcmp(s->method, "POST") == 0 || strcmp(s->method, "PUT") == 0);
+  if (last) vs_buf_s(&extra, "Connection: close\r\n");
   int rc = http_send(s, status, extra.p, v->reply.p, v->reply.len);
   vs_buf_free(&extra);
   vs_buf_clear(&s->body);
-  return rc;
+  return last ? -1 : rc;
 }
 
 static int http_start(vs_sess *s) {
@@ -174,7 +179,8 @@ static int http_start(vs_sess *s) {
   if (s->too_big) {
     return http_refuse(s, 413, "{\"code\":-1101,\"msg\":\"request body too large\"}");
   }
-  return s->body_len > 0 ? 0 : http_answer(s);
+  if (s->body_len > 0) return 0;
+  return http_answer(s);
 }
 
 static int http_body(vs_sess *s, const char *in, size_t len) {

@@ -265,7 +265,7 @@ typedef struct vs_sess {
   char api_key[132];
   char *target; /* path?query as transmitted */
   size_t body_len;
-  bool pending, too_big;
+  bool pending, too_big, has_length;
 } vs_sess;
 
 enum vs_user_event { VS_UE_TRADE_LITE, VS_UE_ORDER, VS_UE_ACCOUNT, VS_UE_CONFIG, VS_UE_ALGO, VS_UE_EXPIRED, VS_UE_CNT };
