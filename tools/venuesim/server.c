@@ -112,7 +112,8 @@ static const char *reason(int status) {
   }
 }
 
-/* Sends head and body in one write; libwebsockets keeps what the socket does not take. */
+/* Sends head and body in one write; libwebsockets keeps what the socket does not take. Ends the transaction: the session's
+ * memory may be freed inside. */
 static int http_send(vs_sess *s, int status, const char *extra, const char *body, size_t len) {
   vs_buf b;
   vs_buf_init(&b, VS_REPLY_BYTES + 4096);
@@ -154,9 +155,9 @@ static int http_answer(vs_sess *s) {
   /* libwebsockets waits for a body after a POST or PUT without Content-Length: such a connection cannot be kept */
   bool last = !s->has_length && (strcmp(s->method, "POST") == 0 || strcmp(s->method, "PUT") == 0);
   if (last) vs_buf_s(&extra, "Connection: close\r\n");
-  int rc = http_send(s, status, extra.p, v->reply.p, v->reply.len);
-  vs_buf_free(&extra);
   vs_buf_clear(&s->body);
+  int rc = http_send(s, status, extra.p, v->reply.p, v->reply.len); /* ends the transaction: s may be gone now */
+  vs_buf_free(&extra);
   return last ? -1 : rc;
 }
 
@@ -282,6 +283,13 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons why, void *user, 
       return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
       return vs_sess_writable(s);
+    case LWS_CALLBACK_HTTP_DROP_PROTOCOL: /* after every HTTP transaction; the session's memory goes next */
+      if (s != NULL) {
+        vs_buf_free(&s->body);
+        free(s->target);
+        s->target = NULL;
+      }
+      return 0;
     case LWS_CALLBACK_RAW_RX_FILE:
       vs_timers_run();
       return 0;
