@@ -179,7 +179,7 @@ static uint32_t on_top(tg_book_t *book, const tg_msg_t *msg) {
                   .venue_ms = md->venue_ms,
                   .rx_ns = msg->ts_ns};
   top.valid = md->bid_px_ticks > 0 && md->bid_qty_lots > 0 && md->ask_qty_lots > 0 && md->bid_px_ticks < md->ask_px_ticks &&
-              md->ask_px_ticks <= TG_BOOK_PX_MAX;
+              md->ask_px_ticks <= TG_BOOK_PX_MAX && md->bid_qty_lots <= TG_BOOK_QTY_MAX && md->ask_qty_lots <= TG_BOOK_QTY_MAX;
   uint32_t ev = 0;
   if (TG_UNLIKELY(!top.valid)) {
     book->counters.top_bad_cnt++;
@@ -210,7 +210,10 @@ static bool take_levels(tg_book_t *book, tg_book_event_t *event, const tg_msg_t 
   for (uint32_t i = 0; i < TG_LEVELS_PER_MSG; i++) {
     const tg_md_level_t *level = &msg->u.md_levels.level[i];
     if (level->px_ticks == 0 && level->qty_lots == 0) break;
-    if (TG_UNLIKELY(level->px_ticks <= 0 || level->px_ticks > TG_BOOK_PX_MAX || level->qty_lots < 0)) return false;
+    if (TG_UNLIKELY(level->px_ticks <= 0 || level->px_ticks > TG_BOOK_PX_MAX || level->qty_lots < 0 ||
+                    level->qty_lots > TG_BOOK_QTY_MAX)) {
+      return false;
+    }
     event->level_seen_cnt++;
     if (apply) dropped += tg_ladder_set(ladder, level->px_ticks, level->qty_lots);
   }
@@ -536,7 +539,7 @@ void tg_book_depth_bps(const tg_book_t *book, tg_side_t side, int64_t bps, uint3
   }
   if (bps < 0) bps = 0;
   if (bps > 10000) bps = 10000;
-  int64_t width = (int64_t)((uint64_t)px_ticks * (uint64_t)bps / 10000u); /* < 2^50 * 10^4 < 2^64 */
+  int64_t width = px_ticks / 10000 * bps + px_ticks % 10000 * bps / 10000; /* px * bps / 10000 without a wide product */
   depth_sum(ladder, ladder->sign * px_ticks - width, level_cnt, out);
 }
 

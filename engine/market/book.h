@@ -86,7 +86,9 @@ typedef struct tg_book_depth {
   uint32_t level_cnt;
 } tg_book_depth_t;
 
-#define TG_BOOK_PX_MAX (INT64_C(1) << 50) /* a price beyond it is malformed: keeps every formula inside 128 bits */
+/* Numbers beyond these are malformed: every sum over a book then fits 128 bits. */
+#define TG_BOOK_PX_MAX (INT64_C(1) << 52)
+#define TG_BOOK_QTY_MAX (INT64_C(1) << 56)
 
 /* Events at which one stream may run ahead of the other and still be compared (power of two). */
 #define TG_BOOK_MEET_CNT 256u

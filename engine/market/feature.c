@@ -110,7 +110,7 @@ int64_t tg_feature_micro_e8(const tg_top_t *top) {
     return sum == 0 ? 0 : base + scaled / sum;
   }
   tg_i128 wide_sum = (tg_i128)top->bid_qty_lots + top->ask_qty_lots;
-  /* spread < 2^50 and a quantity < 2^63: halve the quantities' scale until the product fits */
+  /* spread * quantity * 10^8 does not fit 128 bits: the share is rounded first, by less than spread * 10^-8 ticks */
   tg_i128 share_e8 = (tg_i128)top->bid_qty_lots * TG_E8 / wide_sum;
   return saturate((tg_i128)top->bid_px_ticks * TG_E8 + share_e8 * spread);
 }

@@ -122,7 +122,7 @@ static inline const tg_feature_view_t *tg_feature_view(const tg_feature_t *featu
   return &feature->view;
 }
 
-/* Pure formulas, for strategies and tests. Quantities >= 0, prices < 2^50. 0 when a denominator is 0. */
+/* Pure formulas, for strategies and tests. Quantities >= 0, prices up to TG_BOOK_PX_MAX. 0 when a denominator is 0. */
 int64_t tg_feature_micro_e8(const tg_top_t *top);
 int64_t tg_feature_imbalance_e8(int64_t bid_qty_lots, int64_t ask_qty_lots);
 int64_t tg_feature_ofi_lots(const tg_top_t *before, const tg_top_t *after);
