@@ -190,7 +190,7 @@ void tg_core_ask_snapshot(tg_core_t *core, uint16_t instr_idx) {
 /* May this order be told to go now? Not while a request is unanswered; an unknown one again and again, at leisure. */
 static bool cancel_now(const tg_core_t *core, const tg_order_t *o) {
   if (o->state == TG_ORD_LIVE || o->state == TG_ORD_PARTIAL) return true;
-  if (!tg_order_is_unknown(o)) return false;
+  if (!tg_order_is_unknown(o) || o->query_open) return false;
   return core->now_ns - o->moved_ns >= (uint64_t)core->conf.order_query_retry_ms * (uint64_t)TG_NS_PER_MS;
 }
 

@@ -120,7 +120,8 @@ static bool before_snapshot(const tg_core_t *core, uint64_t at_ns, uint64_t grac
   return at_ns + grace < core->acc.asked_ns;
 }
 
-/* Executions still owed by orders are inside the position just taken. */
+/* The position agrees with the venue's (just taken, or found equal): executions that orders owed before the snapshot was
+ * asked are inside it. Should their events still come, they pay commission but move nothing. */
 static void absorb_owed(tg_core_t *core, tg_core_instr_t *instr) {
   uint32_t heads[2] = {core->orders.open_head, core->orders.ended_head};
   for (unsigned list = 0; list < 2 && core->owed_cnt > 0; list++) {
@@ -129,7 +130,7 @@ static void absorb_owed(tg_core_t *core, tg_core_instr_t *instr) {
       tg_order_t *o = &core->orders.order[idx];
       next = o->next;
       int64_t owed = tg_order_owed(o);
-      if (o->instr_idx != instr->idx || owed == 0) continue;
+      if (o->instr_idx != instr->idx || owed == 0 || o->owed_ns >= core->acc.asked_ns) continue;
       o->absorbed_lots += owed;
       o->owed_ns = 0;
       core->owed_cnt--;
@@ -175,6 +176,7 @@ static void compare_position(tg_core_t *core, tg_core_instr_t *instr) {
   }
   if (drift == 0) {
     instr->drift_seen = 0;
+    absorb_owed(core, instr);
     return;
   }
   if (!instr->drift_seen || instr->drift_lots != drift) { /* may still be in flight: one more look */

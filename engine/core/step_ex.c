@@ -325,7 +325,7 @@ static void back_off(tg_core_t *core, tg_core_instr_t *instr, const tg_order_t *
 
 static tg_ord_event_t refused_query(tg_core_t *core, tg_order_t *o, const tg_ex_answer_t *answer) {
   if (answer->venue_code != CODE_NO_SUCH_ORDER_QUERY && answer->venue_code != CODE_NO_SUCH_ORDER) return TG_OEV_STRAY;
-  uint64_t age_ns = core->now_ns - o->moved_ns;
+  uint64_t age_ns = core->now_ns - o->sent_ns; /* not of a later cancel: asking again must not renew the doubt */
   bool old = age_ns >= (uint64_t)core->conf.order_absent_proof_ms * (uint64_t)TG_NS_PER_MS;
   bool asked = (int64_t)o->not_found_cnt + 1 >= core->conf.order_absent_proof_asks;
   if (!(o->told_off & TG_ORDER_TOLD_NOT_FOUND)) {
