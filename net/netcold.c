@@ -218,7 +218,7 @@ void tg_netcold_free(tg_netcold_t *net) {
     if (empty && !net->event_op.active) break;
     if (tg_io_turn(net->io, net->io->now_ns, 1000000) < 0) break;
   }
-  (void)tg_io_flush(net->io); /* the last closes */
+  (void)tg_io_flush(net->io);                     /* the last closes */
   bool leak = net->links || net->event_op.active; /* better leaked than written after free */
   close(net->event_fd);
   if (!leak) free(net);

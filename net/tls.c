@@ -219,7 +219,7 @@ size_t tg_tls_shake_output(tg_tls_shake_t *shake, uint8_t *out, size_t cap) {
 static int handshake_failed(tg_tls_shake_t *shake) {
   long verify = SSL_get_verify_result(shake->ssl);
   uint32_t code = ERR_peek_last_error();
-  if (verify != X509_V_OK) {
+  if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     snprintf(shake->reason, sizeof shake->reason, "certificate of %.80s refused: %s", shake->site,
              X509_verify_cert_error_string(verify));
     ERR_clear_error();

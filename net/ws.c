@@ -213,7 +213,12 @@ static inline uint64_t rotl(uint64_t v, int k) {
 
 void tg_ws_rng_seed(tg_ws_rng_t *rng, const uint8_t seed[32]) {
   memcpy(rng->s, seed, 32);
-  if (!(rng->s[0] | rng->s[1] | rng->s[2] | rng->s[3])) rng->s[0] = 1; /* the one state it cannot leave */
+  for (uint64_t i = 0; i < 4; i++) { /* splitmix64 finaliser: a seed of few set bits starts as well as any, zero never sticks */
+    uint64_t z = rng->s[i] + (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    rng->s[i] = z ^ (z >> 31);
+  }
 }
 
 uint32_t tg_ws_rng_next(tg_ws_rng_t *rng) {

@@ -33,7 +33,7 @@ typedef struct tg_ws_frame {
 } tg_ws_frame_t;
 
 /* Header of the server frame at buf. > 0: header bytes (out is set; the payload may not be there yet); 0: need more;
- * < 0: -TG_EPROTO, -TG_ESIZE (payload > payload_max, or not minimally encoded: -TG_EPROTO). */
+ * < 0: -TG_EPROTO, -TG_ESIZE (payload of a data frame > payload_max). */
 TG_MUST_USE static inline int tg_ws_head(const uint8_t *buf, size_t len, uint64_t payload_max, tg_ws_frame_t *out) {
   if (TG_UNLIKELY(len < 2)) return 0;
   uint32_t b0 = buf[0], b1 = buf[1], op = b0 & 15u;
@@ -56,7 +56,7 @@ TG_MUST_USE static inline int tg_ws_head(const uint8_t *buf, size_t len, uint64_
   }
   bool fin = (b0 & 0x80u) != 0;
   if (TG_UNLIKELY((op & 8u) && (!fin || n > TG_WS_CONTROL_MAX))) return -TG_EPROTO;
-  if (TG_UNLIKELY(n > payload_max)) return -TG_ESIZE;
+  if (TG_UNLIKELY(n > payload_max) && !(op & 8u)) return -TG_ESIZE;
   out->len = n;
   out->head = (uint8_t)head;
   out->op = (uint8_t)op;

@@ -89,12 +89,14 @@ static void put(peer_t *peer, const char *text) {
 static void keep_script(peer_t *peer, int connection) {
   char head[8192], path[256], body[300], answer[600];
   while (peer_read_head(peer, head, sizeof head)) {
-    if (sscanf(head, "%*s %255s", path) != 1 || !strstr(head, "X-MBX-APIKEY: k\r\n") || !strstr(head, "Host: localhost:")) return;
+    if (sscanf(head, "%*s %255s", path) != 1 || !strstr(head, "X-MBX-APIKEY: k\r\n") || !strstr(head, "Host: localhost:"))
+      return;
     int n = snprintf(body, sizeof body, "%d%s", connection, path);
     bool chunked = strstr(path, "chunk"), ends = strstr(path, "close"), die = strstr(path, "die");
     if (die) return;
     if (chunked) {
-      snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", (unsigned)n, body);
+      snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", (unsigned)n,
+               body);
     } else if (strncmp(head, "HEAD", 4) == 0) {
       snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: 77\r\n\r\n");
     } else {
