@@ -45,7 +45,6 @@ typedef struct tg_mirror_order {
   uint64_t first_ns, last_ns;
   uint16_t instr_idx;
   bool used, open;
-  uint32_t ended_seq;
 } tg_mirror_order_t;
 
 /* Messages kept in rings: item[(next - 1 - i) % cap] is the i-th newest. */
@@ -70,10 +69,9 @@ typedef struct tg_mirror_counts {
   uint64_t answer[8]; /* by tg_outcome_t */
   uint64_t decision[TG_MIRROR_DECISION_KINDS][TG_MIRROR_REASONS];
   uint64_t gate_first[TG_MIRROR_GATES][TG_COLD_GATE_SUBS]; /* blocked, by the lowest set bit and its sub-code */
-  uint64_t gate_any[TG_MIRROR_GATES];      /* every set bit */
-  uint64_t blocked[TG_COLD_FSM_STATES][4]; /* by (state, tg_intent_t) */
-  uint64_t transition[TG_COLD_FSM_STATES][TG_COLD_FSM_STATES];
-  uint64_t transition_reason[TG_MIRROR_REASONS];
+  uint64_t gate_any[TG_MIRROR_GATES];                      /* every set bit */
+  uint64_t blocked[TG_COLD_FSM_STATES][4];                 /* by (state, tg_intent_t) */
+  uint64_t transition[TG_COLD_FSM_STATES][TG_COLD_FSM_STATES][TG_MIRROR_REASONS];
   uint64_t alarm[64]; /* by tg_alarm_t */
   uint64_t syncs_good, syncs_failed;
   uint64_t orders_dropped;
@@ -88,8 +86,9 @@ typedef struct tg_mirror {
   bool armed, kill; /* by the commands and settings that went past */
   tg_mirror_symbol_t symbol[TG_INSTR_MAX];
   tg_mirror_order_t *order; /* TG_MIRROR_ORDERS slots, open addressing by client id */
-  uint32_t order_used, order_open, ended_seq;
-  uint32_t ended_slot_cnt;
+  uint32_t order_used, order_open;
+  uint64_t ended_id[TG_MIRROR_ENDED]; /* ring of client ids, oldest forgotten */
+  uint64_t ended_next;
   tg_mirror_ring_t fills, decisions, transitions, alarms, trips, trips_second;
   tg_mirror_link_t link[TG_SESSION_CNT];
   tg_rate_t rate;

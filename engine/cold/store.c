@@ -285,7 +285,7 @@ int tg_store_commit(tg_store_t *store) {
 
 int tg_store_on_msg(tg_store_t *store, const tg_msg_t *msg) {
   if (store->stats.broken) return tell(store);
-  if (msg->ts_ns > store->last_ns) store->last_ns = msg->ts_ns;
+  if (msg->kind < 128) store->input_kind = msg->kind;
   if (msg->kind == TG_OUT_DECISION) {
     tg_store_count_decision(store, &msg->u.out_decision);
     return 0;

@@ -73,12 +73,13 @@ struct tg_store {
   sqlite3_stmt *st[TG_ST_CNT];
   int lock_fd;
   const tg_cold_names_t *names;
-  uint64_t epoch, begun_ns, last_ns;
+  uint64_t epoch, begun_ns;
   uint32_t pending; /* rows of the open transaction */
   bool in_transaction, told, read_only;
   uint64_t trip_no[TG_INSTR_MAX]; /* whose second line comes next */
-  bool drifted[TG_INSTR_MAX];     /* a POSITION_DRIFT or ADOPT was seen: the next OUT_POSITION that differs is an adoption */
-  uint64_t drift_ns[TG_INSTR_MAX];
+  uint8_t input_kind;             /* of the input whose outputs are coming */
+  int64_t told_qty[TG_INSTR_MAX]; /* last OUT_POSITION */
+  int64_t told_cost[TG_INSTR_MAX];
   tg_store_decision_t decision[TG_STORE_DECISIONS];
   bool decisions_dirty;
   tg_store_stats_t stats;

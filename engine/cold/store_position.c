@@ -94,8 +94,10 @@ static int fold_rows(tg_store_t *store, uint16_t instr_idx, fold_t *fold) {
 
 static int sum_funding(tg_store_t *store, uint16_t instr_idx, int64_t *out) {
   sqlite3_stmt *st = NULL;
-  int rc = sqlite3_prepare_v2(store->db, "SELECT coalesce(sum(change_e8),0) FROM funding WHERE epoch=?1 AND instr=?2", -1, &st,
-                              NULL);
+  int rc = sqlite3_prepare_v2(store->db,
+                              "SELECT coalesce(sum(change_e8),0) FROM funding JOIN instruments USING(epoch,instr) "
+                              "WHERE epoch=?1 AND instr=?2 AND asset=margin_asset",
+                              -1, &st, NULL);
   if (rc == SQLITE_OK) {
     sqlite3_bind_int64(st, 1, (int64_t)store->epoch);
     sqlite3_bind_int64(st, 2, instr_idx);

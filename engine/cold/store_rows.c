@@ -179,10 +179,11 @@ static int on_position(tg_store_t *store, const tg_msg_t *msg) {
   put(st, 8, position->funding_e8);
   put(st, 9, position->unrealised_e8);
   int rc = step(store, st);
-  /* the core adopts inside one step: its position follows the drift alarm under the same time */
-  if (rc < 0 || !store->drifted[msg->instr_idx]) return rc;
-  store->drifted[msg->instr_idx] = false;
-  if (store->drift_ns[msg->instr_idx] != msg->ts_ns) return 0;
+  bool moved = position->qty_lots != store->told_qty[msg->instr_idx] || position->cost_e8 != store->told_cost[msg->instr_idx];
+  store->told_qty[msg->instr_idx] = position->qty_lots;
+  store->told_cost[msg->instr_idx] = position->cost_e8;
+  /* outputs follow their input in the journal: a position that moves at the end of an account snapshot is an adoption */
+  if (rc < 0 || !moved || store->input_kind != TG_ACC_END) return rc;
   st = row(store, TG_ST_ADOPTION);
   put(st, 2, msg->instr_idx);
   put(st, 3, (int64_t)msg->ts_ns);
@@ -195,7 +196,9 @@ static int on_balance(tg_store_t *store, const tg_msg_t *msg) {
   const tg_ex_balance_t *balance = &msg->u.ex_balance;
   if (balance->reason != TG_BALANCE_FUNDING) return 0;
   sqlite3_stmt *st = row(store, TG_ST_FUNDING);
-  put(st, 2, msg->instr_idx);
+  put(st, 2,
+      msg->instr_idx < TG_INSTR_MAX ? msg->instr_idx
+                                    : 0); /* cross margin names no instrument: the first one's, as in the core */
   put(st, 3, (int64_t)msg->ts_ns);
   put(st, 4, balance->venue_ms);
   put_text(st, 5, balance->asset, sizeof balance->asset);
@@ -205,10 +208,6 @@ static int on_balance(tg_store_t *store, const tg_msg_t *msg) {
 
 static int on_alarm(tg_store_t *store, const tg_msg_t *msg) {
   const tg_out_alarm_t *alarm = &msg->u.out_alarm;
-  if (alarm->what == TG_ALARM_POSITION_DRIFT && msg->instr_idx < TG_INSTR_MAX) {
-    store->drifted[msg->instr_idx] = true;
-    store->drift_ns[msg->instr_idx] = msg->ts_ns;
-  }
   sqlite3_stmt *st = row(store, TG_ST_ALARM);
   put(st, 2, (int64_t)msg->ts_ns);
   put(st, 3, alarm->what);

@@ -89,9 +89,12 @@ typedef enum tg_acct_rule {
 } tg_acct_rule_t;
 const char *tg_acct_rule_name(tg_acct_rule_t rule);
 
-/* Counts of broken rules inside one snapshot; `last_ts_ms` is that of the last accepted one, 0 none. Returns bits
- * (1 << rule). */
-uint32_t tg_acct_check(const tg_acct_t *acct, int64_t last_ts_ms, bool dual_side, bool want_dual_side,
+/* Newest time of positions and balances. An order takes its time with it when it ends, so a later snapshot without that
+ * order may well have a smaller ts; positions and balances only move forward (closing one moves the wallet). */
+int64_t tg_acct_lasting_ms(const tg_acct_t *acct);
+/* Counts of broken rules in one snapshot, held against the last accepted one (NULL none). ts_regression: the lasting time is
+ * smaller than it was (0, an empty account, is exempt and resets), or an order in both went back. Returns bits (1 << rule). */
+uint32_t tg_acct_check(const tg_acct_t *acct, const tg_acct_t *last, bool dual_side, bool want_dual_side,
                        uint64_t count[TG_ACCT_RULE_CNT]);
 
 /* ---- scheduler ---- */
@@ -137,6 +140,7 @@ typedef struct tg_sync_cfg {
 #define TG_SYNC_ALERT_DATA 0x2u /* newest venue data older than data_alert_age and the account is not empty */
 
 typedef struct tg_sync_stats {
+  uint64_t unknown_rows;           /* rows of instruments that are not ours: handed on, not rendered */
   uint64_t rounds, good, rejected; /* begun; accepted; complete but breaking a rule that forbids use */
   uint64_t why[TG_SYNC_WHY_CNT], fail[TG_SYNC_FAIL_CNT], rule[TG_ACCT_RULE_CNT];
   uint64_t age_ns, data_age_ns; /* UINT64_MAX: never */
@@ -154,8 +158,9 @@ typedef struct tg_sync {
   uint32_t msg_cnt, missing;     /* TG_SYNC_WANT_* not answered yet */
   uint32_t wanted_why;           /* bits of reasons waiting */
   bool running, have_good, started, dual_side;
-  int fail_err;
-  uint64_t begun_ns, next_ns, good_ns;
+  uint8_t fail_why; /* tg_sync_fail_t of fail_err */
+  int fail_err;     /* of the round that failed last and was not told yet, 0 none */
+  uint64_t first_ns, begun_ns, next_ns, good_ns;
   tg_sync_stats_t stats;
 } tg_sync_t;
 
@@ -168,7 +173,7 @@ void tg_sync_want(tg_sync_t *sync, tg_sync_why_t why);
 uint32_t tg_sync_turn(tg_sync_t *sync, uint64_t now_ns);
 /* One request's decoded answer: its rows (ACC_POSITION, ACC_ORDER, ACC_BALANCE). `dual_side`: 1, 0, -1 not told.
  * 1 when the round is complete now, 0 when more is missing, -TG_EINVAL when no such request was out, -TG_EFULL,
- * -TG_ENOTFOUND, -TG_ERANGE (the round has failed then). */
+ * -TG_ERANGE (the round has failed then). */
 TG_MUST_USE int tg_sync_part(tg_sync_t *sync, uint32_t want_bit, const tg_msg_t *msg, size_t cnt, int dual_side);
 /* The round ended without an answer. */
 void tg_sync_fail(tg_sync_t *sync, tg_sync_fail_t why, uint64_t now_ns);

@@ -279,18 +279,21 @@ Test(store, funding_adoption_and_open_orders) {
   cr_assert_eq(tg_store_next_epoch(store, &run, &epoch), 0);
   symbol(store, 0);
   tg_msg_t msg;
-  tg_msg_init(&msg, TG_OUT_ALARM, 0, 500);
-  msg.u.out_alarm.what = TG_ALARM_POSITION_DRIFT;
-  msg.u.out_alarm.venue = 100;
+  tg_msg_init(&msg, TG_ACC_END, TG_INSTR_NONE, 500);
   put(store, &msg);
   tg_msg_init(&msg, TG_OUT_POSITION, 0, 500); /* the core adopts in the same step */
   msg.u.out_position.qty_lots = 100;
   msg.u.out_position.cost_e8 = 100 * 10 * 10000;
   put(store, &msg);
   place(store, 0, 1, TG_SELL, 12, 40);
+  tg_msg_init(&msg, TG_EX_FILL, 0, 550); /* an input: what follows is no adoption */
+  put(store, &msg);
   tg_msg_t fill = fill_msg(0, 1, 1, 12, 40, 3);
   put(store, &fill);
-  tg_msg_init(&msg, TG_EX_BALANCE, 0, 600);
+  tg_msg_init(&msg, TG_OUT_POSITION, 0, 550);
+  msg.u.out_position.qty_lots = 59; /* wrong on purpose: the store keeps its own count */
+  put(store, &msg);
+  tg_msg_init(&msg, TG_EX_BALANCE, TG_INSTR_NONE, 600);
   msg.u.ex_balance.reason = TG_BALANCE_FUNDING;
   msg.u.ex_balance.change_e8 = -25;
   put(store, &msg);
