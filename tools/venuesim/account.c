@@ -55,7 +55,7 @@ void vs_acct_fill(vs_venue *v, int side, int64_t px, int64_t qty, bool maker, in
   a->realised += *rp;
   a->commission += *commission;
   a->wallet += *rp - *commission;
-  a->pos_t = vs_now_ms();
+  a->pos_t = a->wallet_t = vs_now_ms();
   a->fills++;
 }
 
@@ -70,6 +70,7 @@ void vs_acct_fund(vs_venue *v) {
   int64_t amount = vs_round_div(-exact * v->feed.rate, unit);
   a->funding += amount;
   a->wallet += amount;
+  a->wallet_t = vs_now_ms();
   vs_acct_income(v, VS_INC_FUNDING, amount, 0);
   vs_user_account(v, true);
   vs_user_flush(v);

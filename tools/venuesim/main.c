@@ -271,7 +271,7 @@ static int set_up(vs_venue *v) {
   }
   v->acct.wallet = v->acct.wallet_start = v->opt.balance;
   v->acct.leverage = 20;
-  v->t_start = vs_now_ms();
+  v->t_start = v->acct.wallet_t = vs_now_ms();
   v->stop = &stop_flag;
   vs_buf_init(&v->defer_text, 4u << 20);
   vs_buf_init(&v->scratch, 1u << 20);

@@ -33,7 +33,8 @@ int vs_h_balance(vs_req *r) {
       r->out,
       "[{\"accountAlias\":\"SgsR\",\"asset\":\"USDT\",\"balance\":\"%s\",\"crossWalletBalance\":\"%s\",\"crossUnPnl\":\"%s\","
       "\"availableBalance\":\"%s\",\"maxWithdrawAmount\":\"%s\",\"marginAvailable\":true,\"updateTime\":%lld}]",
-      vs_d(s.wallet, 8), vs_d(s.wallet, 8), vs_d(s.upnl, 8), vs_d(s.avail, 8), vs_d(s.avail, 8), (long long)r->v->acct.pos_t);
+      vs_d(s.wallet, 8), vs_d(s.wallet, 8), vs_d(s.upnl, 8), vs_d(s.avail, 8), vs_d(s.avail, 8),
+      (long long)r->v->acct.wallet_t);
   return 0;
 }
 
@@ -47,7 +48,7 @@ static void asset_json(vs_req *r, const sums *s) {
            "\"updateTime\":%lld}],",
            vs_d(s->wallet, 8), vs_d(s->upnl, 8), vs_d(s->equity, 8), vs_d(s->maint, 8), vs_d(s->init, 8), vs_d(s->init_pos, 8),
            vs_d(s->init_orders, 8), vs_d(s->wallet, 8), vs_d(s->upnl, 8), vs_d(s->avail, 8), vs_d(s->avail, 8),
-           (long long)r->v->acct.pos_t);
+           (long long)r->v->acct.wallet_t);
 }
 
 static void totals_json(vs_req *r, const sums *s) {

@@ -140,7 +140,8 @@ typedef struct vs_account {
   int64_t pos_qty;  /* signed */
   int64_t pos_cost; /* sum px*qty of the open side */
   int64_t pos_fees; /* commissions of the open side, for the break-even price */
-  int64_t pos_t;
+  int64_t pos_t;    /* last change of the position, 0: never */
+  int64_t wallet_t; /* last change of the wallet; never 0: clients take 0 for "not initialised" */
   int leverage;
   bool isolated, multi_assets;
   int64_t fills, placed, amended, cancelled;
