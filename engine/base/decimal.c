@@ -131,11 +131,40 @@ static char *put_digits(uint64_t value, unsigned min_cnt, char *end) {
   return at;
 }
 
+/* Eight digits of a value < 10^8, the first in the lowest byte: three divisions in lanes of one word, by multiplication. */
+static uint64_t digits8(uint64_t value) {
+  uint64_t high = value / 10000;
+  uint64_t quad = high | (value - high * 10000) << 32;
+  uint64_t hundreds = (quad * 10486) >> 20 & UINT64_C(0x0000007f0000007f); /* / 100, exact below 43,699 */
+  uint64_t pairs = hundreds | (quad - hundreds * 100) << 16;
+  uint64_t tens = (pairs * 103) >> 10 & UINT64_C(0x000f000f000f000f); /* / 10, exact below 179 */
+  return tens | (pairs - tens * 10) << 8;
+}
+
+/* The common case of prices and quantities in one word; buf has TG_DEC_PRINT_BYTES, 18 are written. */
+static size_t print_small(uint64_t magnitude, bool neg, unsigned dec, char *buf) {
+  uint64_t word = digits8(magnitude);
+  unsigned leading = word ? (unsigned)__builtin_ctzll(word) / 8 : 7;
+  unsigned cnt = 8 - leading > dec + 1 ? 8 - leading : dec + 1; /* digits shown */
+  unsigned whole = cnt - dec;
+  word |= UINT64_C(0x3030303030303030);
+  uint64_t shown = word >> (8 * (8 - cnt));
+  buf[0] = '-';
+  char *at = buf + neg;
+  memcpy(at, &shown, 8);
+  if (dec == 0) return neg + cnt;
+  at[whole] = '.';
+  uint64_t fraction = word >> (8 * (8 - dec));
+  memcpy(at + whole + 1, &fraction, 8);
+  return neg + cnt + 1;
+}
+
 size_t tg_dec_print(int64_t value, unsigned dec, char *buf) {
   if (dec > TG_DEC_MAX) dec = TG_DEC_MAX;
+  uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  if (TG_LIKELY(magnitude < 100000000 && dec < 8)) return print_small(magnitude, value < 0, dec, buf);
   char digits[24];
   char *end = digits + sizeof digits;
-  uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
   char *at = put_digits(magnitude, dec + 1, end);
   size_t whole = (size_t)(end - at) - dec;
   size_t len = 0;

@@ -234,15 +234,18 @@ Test(decimal, scan_stops_where_the_number_ends) {
 Test(decimal, print_and_parse_are_inverse) {
   tg_rng_t rng;
   tg_rng_seed(&rng, 7);
-  for (int i = 0; i < 100000; i++) {
+  for (int i = 0; i < 300000; i++) {
     int64_t value = (int64_t)(tg_rng_next(&rng) >> tg_rng_below(&rng, 64));
+    if (tg_rng_below(&rng, 2)) value = (int64_t)tg_rng_below(&rng, 200000000);
     if (tg_rng_below(&rng, 2)) value = (int64_t)(0 - (uint64_t)value);
     if (i == 0) value = INT64_MIN;
     if (i == 1) value = INT64_MAX;
     if (i == 2) value = 0;
     unsigned dec = (unsigned)tg_rng_below(&rng, 19);
-    char text[TG_DEC_PRINT_BYTES], ref[64];
+    char text[TG_DEC_PRINT_BYTES + 1], ref[64];
+    text[TG_DEC_PRINT_BYTES] = '#';
     size_t len = tg_dec_print(value, dec, text);
+    cr_assert_eq(text[TG_DEC_PRINT_BYTES], '#');
     cr_assert_leq(len, 21);
     int64_t back = MARK;
     cr_assert_eq(tg_dec_parse(text, len, dec, &back), 0);
