@@ -209,7 +209,7 @@ static void row_average(tg_bn_acc_t *acc, const tg_row_t *row, tg_row_field_t fi
     size_t point = 0;
     while (point < text.len && text.p[point] != '.') point++;
     if (text.len > point + 9) {
-      now = tg_dec_parse(text.p, point + 9, 8, &value);
+      now = tg_dec_parse_slow(text.p, point + 9, 8, &value);
       acc->cut_cnt++;
     }
   }

@@ -70,7 +70,7 @@ static int average(tg_user_in_t *in, const tg_fields_t *f, unsigned slot, int64_
   while (point < text.len && text.p[point] != '.') point++;
   if (text.len <= point + 9) return err; /* too large, not too fine */
   in->ctx->cnt.cut++;
-  return tg_dec_parse(text.p, point + 9, 8, out);
+  return tg_dec_parse_slow(text.p, point + 9, 8, out);
 }
 
 /* --- orders and fills --- */
