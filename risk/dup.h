@@ -14,9 +14,11 @@
 #define TG_DUP_WAYS 4
 #define TG_DUP_SETS 128
 
+typedef int64_t tg_dup_lanes_t __attribute__((vector_size(8 * TG_DUP_WAYS))); /* compared four at a time */
+
 typedef struct tg_dup_set {
-  uint64_t key[TG_DUP_WAYS]; /* 0 empty */
-  uint64_t sent_ns[TG_DUP_WAYS];
+  tg_dup_lanes_t key;      /* 0 empty */
+  tg_dup_lanes_t until_ns; /* sent + window: from then on no duplicate */
 } TG_ALIGNED(TG_CACHE_LINE) tg_dup_set_t;
 
 typedef struct tg_dup {
@@ -28,27 +30,29 @@ typedef struct tg_dup {
 } tg_dup_t;
 
 void tg_dup_init(tg_dup_t *dup, uint64_t window_ns);
-/* New window; entries stay. */
+/* New window for what is sent from now on; entries keep theirs. */
 void tg_dup_window_set(tg_dup_t *dup, uint64_t window_ns);
 
-/* 64-bit mix of what makes two orders the same (splitmix64's finaliser); never 0. */
+/* Multiplicative hash of what makes two orders the same; never 0. Two different orders with one key would only block. */
 static inline uint64_t tg_dup_key(uint16_t instr_idx, uint32_t side, int64_t px_ticks, int64_t qty_lots) {
-  uint64_t x = (uint64_t)px_ticks * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)qty_lots;
-  x ^= x >> 30;
-  x = (x + ((uint64_t)instr_idx << 1 | side)) * UINT64_C(0xbf58476d1ce4e5b9);
-  x ^= x >> 27;
-  x *= UINT64_C(0x94d049bb133111eb);
-  return (x ^ (x >> 31)) | 1u;
+  uint64_t x = (uint64_t)px_ticks * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)qty_lots * UINT64_C(0xbf58476d1ce4e5b9);
+  return (x + ((uint64_t)instr_idx << 1 | side) * UINT64_C(0x94d049bb133111eb)) | 1u;
 }
-/* 1 when a place with this id and shape would repeat one; no branch. */
+/* The set of a key: its high bits. */
+static inline unsigned tg_dup_set_idx(uint64_t key) {
+  return (unsigned)(key >> 57) & (TG_DUP_SETS - 1);
+}
+/* Sign bit set when a place with this id and shape would repeat one; no branch. now_ns < 2^63. */
 static inline uint64_t tg_dup_hit(const tg_dup_t *dup, uint64_t client_id, uint64_t key, uint64_t now_ns) {
-  const tg_dup_set_t *set = &dup->set[(key >> 8) & (TG_DUP_SETS - 1)];
-  uint64_t hit = (uint64_t)(client_id <= dup->last_client_id) & (uint64_t)(client_id >> 32 == dup->last_client_id >> 32);
-  for (unsigned i = 0; i < TG_DUP_WAYS; i++) {
-    /* signed age: an entry of this very instant or of a lane slightly ahead counts as inside the window */
-    hit |= (uint64_t)(set->key[i] == key) & (uint64_t)((int64_t)(now_ns - set->sent_ns[i]) < (int64_t)dup->window_ns);
-  }
-  return hit | (uint64_t)(now_ns < dup->blind_until_ns) | (uint64_t)(client_id == 0);
+  const tg_dup_set_t *set = &dup->set[tg_dup_set_idx(key)];
+  int64_t k = (int64_t)key, t = (int64_t)now_ns;
+  tg_dup_lanes_t keys = {k, k, k, k}, now = {t, t, t, t};
+  tg_dup_lanes_t hit = (set->key == keys) & (set->until_ns > now);
+  /* ids of one run share the upper half: a reused or older one is not above the last; 0 is no id */
+  uint64_t stale = ((client_id ^ dup->last_client_id) >> 32) - 1; /* sign: same prefix */
+  stale &= (client_id & UINT32_MAX) - (dup->last_client_id & UINT32_MAX) - 1;
+  return stale | ((client_id - 1) & ~client_id) | (uint64_t)(hit[0] | hit[1] | hit[2] | hit[3]) |
+         (now_ns - dup->blind_until_ns);
 }
 /* A place leaves now; same commit as the reservation. */
 void tg_dup_on_send(tg_dup_t *dup, uint64_t client_id, uint64_t key, uint64_t now_ns);

@@ -38,7 +38,7 @@ static void revalue(tg_exposure_t *exposure, tg_exposure_instr_t *instr, flaws_t
   tg_i128 worth = (tg_i128)instr->lot_worth_q16;
   tg_i128 gross = worth * (worst_long > worst_short ? worst_long : worst_short);
   tg_i128 net_long = worth * (instr->pos_lots + instr->open_buy_lots);
-  tg_i128 net_short = worth * (instr->pos_lots - instr->open_sell_lots);
+  tg_i128 net_short = worth * (instr->open_sell_lots - instr->pos_lots);
   tg_i128 position = worth * (instr->pos_lots < 0 ? -instr->pos_lots : instr->pos_lots);
   exposure->gross_q16 += gross - instr->gross_q16;
   exposure->net_long_q16 += net_long - instr->net_long_q16;
@@ -52,16 +52,12 @@ static void revalue(tg_exposure_t *exposure, tg_exposure_instr_t *instr, flaws_t
   instr->position_gross_q16 = position;
 }
 
-static int64_t *side_lots(tg_exposure_instr_t *instr, uint8_t side) {
-  return side == TG_BUY ? &instr->open_buy_lots : &instr->open_sell_lots;
-}
-
 /* Sets live and amend remains of an active reserve and moves what the table holds for it. */
 static int hold(tg_exposure_t *exposure, tg_reserve_t *reserve, int64_t live_lots, int64_t amend_lots) {
   tg_exposure_instr_t *instr = &exposure->instr[reserve->instr_idx];
   flaws_t before = flaws_of(instr);
   int64_t held = live_lots > amend_lots ? live_lots : amend_lots;
-  int64_t *lots = side_lots(instr, reserve->side);
+  int64_t *lots = &instr->open_lots[reserve->side];
   int64_t sum = *lots - reserve->held_lots + held;
   if (sum < 0 || sum >= POS_MAX) return -TG_ERANGE;
   *lots = sum;

@@ -18,19 +18,29 @@
 #define TG_WORTH_Q 16 /* fractional bits of worths: value_e8 * 2^16, rounded up per lot, never to our favour */
 
 typedef struct tg_exposure_instr {
-  int64_t pos_lots;                      /* signed */
-  int64_t open_buy_lots, open_sell_lots; /* reserved, >= 0 */
-  uint64_t lot_worth_q16;                /* e8 of one lot at the mark; 0 = no mark yet */
-  uint64_t pos_known;                    /* 0 or 1; 0 until account truth or a start without position says so */
-  uint64_t watched;                      /* 1 once any function below named the instrument */
-  tg_i128 gross_q16;                     /* max(worst long, worst short) * worth */
-  tg_i128 net_long_q16, net_short_q16;   /* (pos + open_buy), (pos - open_sell), signed, * worth */
-  tg_i128 position_gross_q16;            /* |pos| * worth */
+  int64_t pos_lots; /* signed */
+  union {
+    struct {
+      int64_t open_buy_lots, open_sell_lots; /* reserved, >= 0 */
+    };
+    int64_t open_lots[2]; /* the same, by tg_side_t */
+  };
+  uint64_t lot_worth_q16;              /* e8 of one lot at the mark; 0 = no mark yet */
+  uint64_t pos_known;                  /* 0 or 1; 0 until account truth or a start without position says so */
+  uint64_t watched;                    /* 1 once any function below named the instrument */
+  tg_i128 gross_q16;                   /* max(worst long, worst short) * worth */
+  tg_i128 net_long_q16, net_short_q16; /* (pos + open_buy), (open_sell - pos), signed, * worth */
+  tg_i128 position_gross_q16;          /* |pos| * worth */
 } tg_exposure_instr_t;
 
 typedef struct tg_exposure {
   tg_i128 gross_q16; /* sums over instruments */
-  tg_i128 net_long_q16, net_short_q16;
+  union {
+    struct {
+      tg_i128 net_long_q16, net_short_q16; /* sum of (pos + open_buy), of (open_sell - pos), times worth: signed */
+    };
+    tg_i128 net_q16[2]; /* the same, by tg_side_t: how far that side could carry us */
+  };
   tg_i128 margin_gross_max_q16; /* bit 22 MARGIN: gross that the venue's available margin carries; -1 = not told */
   tg_i128 position_gross_q16;   /* sum of |position| * worth */
   uint32_t unvalued_cnt;        /* instruments with something at risk and no worth */

@@ -35,8 +35,12 @@ typedef struct tg_step {
 typedef struct tg_filters {
   /* bounds; "none" is already spelt out: 1, or the MAX above */
   int64_t min_px_ticks, max_px_ticks;
-  int64_t min_qty_lots, max_qty_lots;
-  int64_t market_min_qty_lots, market_max_qty_lots;
+  union {
+    struct {
+      int64_t min_qty_lots, max_qty_lots, market_min_qty_lots, market_max_qty_lots;
+    };
+    int64_t qty_bounds[4]; /* the same: 0-1 LIMIT, 2-3 MARKET */
+  };
   int64_t min_notional_e8;            /* 0 none */
   int64_t mult_up_bps, mult_down_bps; /* PERCENT_PRICE against the mark; 0 none */
   /* worth: px_ticks * tick_e8 is a price in e8; px_ticks * qty_lots * value_mul / value_div is money in e8 */

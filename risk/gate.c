@@ -2,265 +2,303 @@
 
 #include <string.h>
 
-/* Everything below is arithmetic on 0 and 1: no branch, so that a blocked order costs what a passing one costs and no
- * predictor learns the usual case. Values that could overflow are bounded first; an order outside the bounds has its
- * bit from there, whatever the later products say. */
+/* How it is made branch-free and small: a condition is a 64-bit word whose sign bit says "violated". With both operands in
+ * [0, 2^63), LESS(a, b) = a - b has it set iff a < b; words of one gate are ORed and the sign bits gathered at the end: two
+ * or three instructions a condition. Raw values of a request may be anything: a negative or absurd one sets bit 6, and what
+ * the later bits then say is without meaning, but defined (unsigned arithmetic).
+ * A blocked order costs what a passing one costs, but for its sub-code, which is worked out afterwards. */
+#define LESS(a, b) ((uint64_t)(a) - (uint64_t)(b))
+#define AT_MOST(a, b) ((uint64_t)(a) - (uint64_t)(b)-1) /* a <= b */
+#define SIGN(word) ((uint64_t)(word) >> 63)
+#define AT(NAME, word) (SIGN(word) << TG_GATE_##NAME)
+#define FUTURE_NS UINT64_C(1000000000) /* a receive time further ahead than this is implausible */
+/* Keeps the compiler from computing every word first and spilling them all: 5% fewer instructions. */
+#define SETTLE(mask) __asm__("" : "+r"(mask))
+#define INLINE static inline __attribute__((always_inline))
 
-#define FUTURE_NS (INT64_C(1000000000)) /* a receive time further ahead than this is implausible */
-#define BIT(NAME, cond) ((uint64_t)(cond) << TG_GATE_##NAME)
-/* where the conditions of a row with several reasons lie in *subs */
-#define SUB_SHAPE 0
-#define SUB_MARKET_DATA 4
-#define SUB_COLLAR 8
-#define SUB_NET 12
+/* LESS of 128 bits; both below 2^127. */
+INLINE uint64_t less_wide(tg_u128 a, tg_u128 b) {
+  return (uint64_t)((a - b) >> 64);
+}
+INLINE uint64_t pick(uint64_t mask, uint64_t yes, uint64_t no) {
+  return no ^ ((yes ^ no) & mask);
+}
 
-/* Masks by the columns of gates.def. */
-#define BLOCKS_ALL 1
-#define BLOCKS_PLACE_AMEND 2
-#define BLOCKS_PLACE 3
-#define BLOCKS_INCREASE 4
-#define BLOCKS_BY_FSM 5
-#define REDUCE_NO 1
-#define REDUCE_YES 0
-#define REDUCE_TOUCH 1
-#define REDUCE_SHARE 1
-#define REDUCE_TABLE 1
+/* Which rows hold back which kind of action, from the columns of gates.def. */
+enum { COL_ALL, COL_PLACE_AMEND, COL_PLACE, COL_INCREASE, COL_BY_FSM };
+enum { COL_NO, COL_YES, COL_TOUCH, COL_SHARE, COL_TABLE };
+enum { KIND_PLACE, KIND_PLACE_REDUCE, KIND_AMEND, KIND_AMEND_REDUCE, KIND_CANCEL, KIND_CNT };
+#define HOLDS_AMEND(BLOCKS) (COL_##BLOCKS != COL_PLACE)
+#define HOLDS_REDUCE(BLOCKS, REDUCE) (COL_##REDUCE != COL_YES && COL_##BLOCKS != COL_INCREASE)
+#define HOLDS_CANCEL(BLOCKS) (COL_##BLOCKS == COL_ALL || COL_##BLOCKS == COL_BY_FSM)
 #define REASON(GATE_NAME, sub, NAME, text)
-#define GATE(bit, NAME, BLOCKS, REDUCE, BUILT, text) | (uint64_t)(BLOCKS_##BLOCKS != BLOCKS_PLACE) << (bit)
-static const uint64_t amend_rows = 0
-#include "risk/gates.def"
-    ;
-#undef GATE
-#define GATE(bit, NAME, BLOCKS, REDUCE, BUILT, text) \
-  | (uint64_t)(REDUCE_##REDUCE && BLOCKS_##BLOCKS != BLOCKS_INCREASE) << (bit)
-static const uint64_t reduce_rows = 0
-#include "risk/gates.def"
-    ;
-#undef GATE
-#define GATE(bit, NAME, BLOCKS, REDUCE, BUILT, text) \
-  | (uint64_t)(BLOCKS_##BLOCKS == BLOCKS_ALL || BLOCKS_##BLOCKS == BLOCKS_BY_FSM) << (bit)
-static const uint64_t cancel_rows = 0
-#include "risk/gates.def"
-    ;
-#undef GATE
+static const uint64_t rows_of[KIND_CNT] = {
 #define GATE(bit, NAME, BLOCKS, REDUCE, BUILT, text) | (uint64_t)(BUILT) << (bit)
-static const uint64_t built_rows = 0
+    [KIND_PLACE] = 0
 #include "risk/gates.def"
-    ;
+    ,
 #undef GATE
+#define GATE(bit, NAME, BLOCKS, REDUCE, BUILT, text) | (uint64_t)((BUILT) && HOLDS_REDUCE(BLOCKS, REDUCE)) << (bit)
+    [KIND_PLACE_REDUCE] = 0
+#include "risk/gates.def"
+    ,
+#undef GATE
+#define GATE(bit, NAME, BLOCKS, REDUCE, BUILT, text) | (uint64_t)((BUILT) && HOLDS_AMEND(BLOCKS)) << (bit)
+    [KIND_AMEND] = 0
+#include "risk/gates.def"
+    ,
+#undef GATE
+#define GATE(bit, NAME, BLOCKS, REDUCE, BUILT, text) \
+  | (uint64_t)((BUILT) && HOLDS_AMEND(BLOCKS) && HOLDS_REDUCE(BLOCKS, REDUCE)) << (bit)
+    [KIND_AMEND_REDUCE] = 0
+#include "risk/gates.def"
+    ,
+#undef GATE
+#define GATE(bit, NAME, BLOCKS, REDUCE, BUILT, text) | (uint64_t)((BUILT) && HOLDS_CANCEL(BLOCKS)) << (bit)
+    [KIND_CANCEL] = 0
+#include "risk/gates.def"
+#undef GATE
+};
 #undef REASON
+static const uint8_t intent_of[KIND_CNT] = {TG_INTENT_INCREASE_RISK, TG_INTENT_REDUCE_RISK, TG_INTENT_INCREASE_RISK,
+                                            TG_INTENT_REDUCE_RISK, TG_INTENT_CANCEL};
+/* [action][intent]; what does not fit together is the strictest: an order that increases risk. */
+static const uint8_t kind_of[8][4] = {
+    [TG_REQUEST_PLACE] = {[TG_INTENT_REDUCE_RISK] = KIND_PLACE_REDUCE},
+    [TG_REQUEST_AMEND] = {KIND_AMEND, KIND_AMEND, KIND_AMEND_REDUCE, KIND_AMEND},
+    [TG_REQUEST_CANCEL] = {KIND_CANCEL, KIND_CANCEL, KIND_CANCEL, KIND_CANCEL},
+};
 
-/* What several gates need, made once. */
+/* What several gates need, made once. Prices are in 1/20000 tick. */
 typedef struct facts {
-  uint64_t buy, market, reduce, cancel; /* 0 or 1 */
-  uint64_t intent;                      /* effective tg_intent_t */
-  uint64_t px_ok, qty_ok, touch_ok;
-  int64_t qty_lots, rem_lots;   /* bounded */
-  uint64_t bps;                 /* collar of this intent */
-  uint64_t mid_fine;            /* 1/20000 tick */
+  uint64_t kind, intent;        /* KIND_*, effective tg_intent_t */
+  uint64_t side;                /* 0 or 1 */
+  uint64_t no_touch;            /* sign: the touch makes no sense */
+  uint64_t bps2;                /* twice the collar of this intent */
   uint64_t low_fine, high_fine; /* collar around mid */
-  uint64_t px_fine;             /* limit price, or mid for MARKET */
-  uint64_t value_fine;          /* limit price, or the collar's top for MARKET */
+  uint64_t px_fine;
+  uint64_t reduce_only; /* all ones or 0 */
 } facts_t;
 
-static inline uint64_t pick(uint64_t cond, uint64_t yes, uint64_t no) {
-  return no ^ ((yes ^ no) & (0 - cond));
-}
-
-static inline uint64_t within(int64_t value, int64_t low, int64_t high) {
-  return (uint64_t)(value >= low) & (uint64_t)(value <= high);
-}
-
-/* Age of a receive time: too old, never, or implausibly ahead. */
-static inline uint64_t too_old(uint64_t now_ns, uint64_t rx_ns, int64_t limit_ns) {
-  int64_t age_ns = (int64_t)(now_ns - rx_ns);
-  return (uint64_t)(age_ns > limit_ns) | (uint64_t)(age_ns < -FUTURE_NS) | (uint64_t)(rx_ns == 0);
-}
-
-static inline facts_t facts_of(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap) {
-  const tg_gate_instr_t *instr = snap->instr;
+INLINE facts_t facts_of(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_instr_t *instr) {
   facts_t f;
-  f.buy = req->side == TG_BUY;
-  f.market = req->type == TG_TYPE_MARKET;
-  f.cancel = req->action == TG_REQUEST_CANCEL;
-  /* an intent that does not fit the action is the strictest one */
-  f.reduce = (uint64_t)(req->intent == TG_INTENT_REDUCE_RISK) & (f.cancel ^ 1);
-  f.intent = pick(f.cancel, TG_INTENT_CANCEL, TG_INTENT_INCREASE_RISK - f.reduce);
-  f.px_ok = f.market | within(req->px_ticks, 1, TG_PX_TICKS_MAX - 1);
-  f.qty_ok = within(req->qty_lots, 1, TG_QTY_LOTS_MAX - 1) & within(req->rem_lots, 1, TG_QTY_LOTS_MAX - 1) &
-             within(req->held_lots, 0, TG_QTY_LOTS_MAX - 1);
-  f.qty_lots = (int64_t)((uint64_t)req->qty_lots & (0 - f.qty_ok));
-  f.rem_lots = (int64_t)((uint64_t)req->rem_lots & (0 - f.qty_ok));
-  f.touch_ok = (uint64_t)(instr->bid_px_ticks > 0) & (uint64_t)(instr->ask_px_ticks > instr->bid_px_ticks) &
-               (uint64_t)(instr->ask_px_ticks < TG_PX_TICKS_MAX);
-  f.bps = pick(f.reduce, (uint64_t)lim->collar_exit_bps, (uint64_t)lim->collar_entry_bps);
-  uint64_t mid2 = ((uint64_t)instr->bid_px_ticks + (uint64_t)instr->ask_px_ticks) & (0 - f.touch_ok);
-  f.mid_fine = mid2 * (TG_PX_FINE / 2);
-  f.low_fine = f.mid_fine - mid2 * f.bps;
-  f.high_fine = f.mid_fine + mid2 * f.bps;
-  uint64_t px_fine = ((uint64_t)req->px_ticks & (0 - f.px_ok)) * TG_PX_FINE;
-  f.px_fine = pick(f.market, f.mid_fine, px_fine);
-  f.value_fine = pick(f.market, f.high_fine, px_fine);
+  f.kind = kind_of[req->action & 7u][req->intent & 3u];
+  f.intent = intent_of[f.kind];
+  f.side = req->side & 1u;
+  uint64_t bid = (uint64_t)instr->bid_px_ticks, ask = (uint64_t)instr->ask_px_ticks;
+  f.no_touch = LESS(bid, 1) | AT_MOST(ask, bid) | LESS(TG_PX_TICKS_MAX, ask);
+  uint64_t mid2 = bid + ask, bps = (uint64_t)lim->collar_bps[f.kind & 1u], reach = mid2 * bps;
+  f.bps2 = 2 * bps;
+  f.low_fine = mid2 * (TG_PX_FINE / 2) - reach;
+  f.high_fine = mid2 * (TG_PX_FINE / 2) + reach;
+  f.px_fine = (uint64_t)req->px_ticks * TG_PX_FINE;
+  f.reduce_only = 0 - (uint64_t)(req->order_flags >> 1 & 1u); /* TG_ORDER_REDUCE_ONLY */
   return f;
 }
 
-/* Bits 0-5, 8, 29: switches. */
-static inline uint64_t gate_switches(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap,
-                                     const facts_t *f) {
-  uint64_t flags = snap->instr->flags;
-  uint64_t listed = (uint64_t)((flags & (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED | TG_GATE_INSTR_RESTRICTED)) ==
-                               (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED)) &
-                    (uint64_t)(req->instr_idx < TG_INSTR_MAX);
-  uint64_t open = (uint64_t)(snap->now_ns >= lim->window_from_ns) & (uint64_t)(snap->now_ns < lim->window_until_ns) &
-                  (uint64_t)((flags & TG_GATE_INSTR_HALTED) == 0) & ((uint64_t)snap->instr->type_mask >> (req->type & 15u)) &
-                  (uint64_t)(req->type < 16);
-  uint64_t sign = 0 - (uint64_t)(snap->clock_offset_ns < 0);
-  uint64_t skew_ns = (((uint64_t)snap->clock_offset_ns ^ sign) - sign) + (uint64_t)snap->clock_error_ns;
-  uint64_t skewed = (uint64_t)(snap->clock_known != 1) | (uint64_t)(snap->clock_error_ns < 0) |
-                    (uint64_t)(skew_ns > (uint64_t)lim->clock_bound_ns);
-  uint64_t allowed = ((uint64_t)snap->fsm_allow >> f->intent) & 1;
-  return BIT(ARMED, snap->armed != 1) | BIT(MODE, (snap->mode_sends != 1) | (snap->submit != 1)) |
-         BIT(KILL, snap->kill_latched != 0) | BIT(LIMITS, lim->unset_for[f->intent] != 0) | BIT(ALLOWED, listed ^ 1) |
-         BIT(WINDOW, (open & 1) ^ 1) | BIT(CLOCK, skewed) | BIT(FSM, allowed ^ 1);
-}
-
-/* Bits 6, 10, 11: the order by itself. */
-static inline uint64_t gate_shape(const tg_order_req_t *req, const tg_limits_t *lim, const tg_filters_t *flt, const facts_t *f,
-                                  uint32_t *subs) {
-  uint64_t ready = (uint64_t)((flt->ready & TG_FILTERS_READY) == TG_FILTERS_READY);
-  uint64_t tick_ok = within(req->px_ticks, flt->min_px_ticks, flt->max_px_ticks) & tg_step_fits(&flt->px_step, req->px_ticks);
-  int64_t min_qty = (int64_t)pick(f->market, (uint64_t)flt->market_min_qty_lots, (uint64_t)flt->min_qty_lots);
-  int64_t max_qty = (int64_t)pick(f->market, (uint64_t)flt->market_max_qty_lots, (uint64_t)flt->max_qty_lots);
-  uint64_t bad_tick = ((f->market | tick_ok) & f->px_ok & ready) ^ 1;
-  uint64_t bad_lot = tg_step_fits(&flt->qty_step, req->qty_lots) ^ 1;
-  uint64_t bad_qty = (f->qty_ok & within(req->qty_lots, min_qty, max_qty) & (uint64_t)(req->rem_lots <= req->qty_lots)) ^ 1;
-  uint64_t reduce_only = (req->order_flags & TG_ORDER_REDUCE_ONLY) != 0;
-  tg_u128 least = (tg_u128)f->px_fine * (uint64_t)f->qty_lots;
-  tg_u128 most = (tg_u128)f->value_fine * (uint64_t)f->qty_lots;
-  uint64_t overflow = most > flt->max_units;
-  uint64_t bad_notional = ((uint64_t)(least < flt->min_units) & (reduce_only ^ 1)) | overflow;
-  uint64_t sub = bad_tick | bad_lot << 1 | bad_qty << 2 | bad_notional << 3;
-  *subs |= (uint32_t)(sub << SUB_SHAPE);
-  return BIT(SHAPE, sub != 0) | BIT(ORDER_QTY, (uint64_t)(req->qty_lots > lim->max_order_qty_lots) | (f->qty_ok ^ 1)) |
-         BIT(ORDER_NOTIONAL, (uint64_t)(most > lim->max_order_units) | overflow);
-}
-
-/* Bits 7, 9, 13: the market around it. */
-static inline uint64_t gate_market(const tg_limits_t *lim, const tg_gate_snap_t *snap, const facts_t *f, uint32_t *subs) {
+INLINE uint64_t window_word(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap) {
   const tg_gate_instr_t *instr = snap->instr;
-  uint64_t not_live = (uint64_t)(instr->book_state != TG_BOOK_LIVE) | (f->touch_ok ^ 1);
-  uint64_t stale = too_old(snap->now_ns, instr->book_rx_ns, lim->md_age_ns);
-  uint64_t silent = too_old(snap->now_ns, snap->session_rx_ns, lim->session_age_ns);
-  uint64_t md = not_live | stale << 1 | silent << 2;
-  uint64_t no_mark = (uint64_t)(instr->mark_e8 <= 0) | too_old(snap->now_ns, instr->mark_rx_ns, lim->mark_age_ns);
+  uint64_t typed = (uint64_t)instr->type_mask >> (req->type & 63u) & 1;
+  return LESS(snap->now_ns, lim->window_from_ns) | AT_MOST(lim->window_until_ns, snap->now_ns) | (typed - 1) |
+         (0 - (uint64_t)(instr->flags & TG_GATE_INSTR_HALTED));
+}
+
+INLINE uint64_t clock_word(const tg_limits_t *lim, const tg_gate_snap_t *snap) {
+  uint64_t offset = (uint64_t)snap->clock_offset_ns, error = (uint64_t)snap->clock_error_ns, minus = 0 - SIGN(offset);
+  uint64_t skew_ns = (offset ^ minus) - minus + error;
+  return error | LESS(lim->clock_bound_ns, skew_ns) | ((uint64_t)snap->clock_known - 1);
+}
+
+/* Bit 6, a word a reason. */
+typedef struct shape {
+  uint64_t tick, lot, qty, notional;
+} shape_t;
+
+INLINE uint64_t off_step(const tg_step_t *step, uint64_t value) {
+  uint64_t x = value * step->inverse;
+  x = x >> (step->shift & 63u) | x << ((64u - step->shift) & 63u);
+  return 0 - (uint64_t)(x > step->quotient_max);
+}
+
+INLINE shape_t shape_of(const tg_order_req_t *req, const tg_filters_t *flt, const facts_t *f, tg_u128 units) {
+  shape_t s;
+  uint64_t px = (uint64_t)req->px_ticks, qty = (uint64_t)req->qty_lots, rem = (uint64_t)req->rem_lots;
+  const int64_t *bounds = &flt->qty_bounds[req->type & TG_TYPE_MARKET]; /* 2: of the types sent, MARKET's bit */
+  s.tick = px | LESS(px, flt->min_px_ticks) | LESS(flt->max_px_ticks, px) | off_step(&flt->px_step, px) |
+           LESS(flt->ready & TG_FILTERS_READY, TG_FILTERS_READY);
+  s.lot = off_step(&flt->qty_step, qty);
+  s.qty = qty | rem | (uint64_t)req->held_lots | LESS(qty, bounds[0]) | LESS(bounds[1], qty) | LESS(rem, 1) | LESS(qty, rem) |
+          LESS(TG_QTY_LOTS_MAX, req->held_lots) | LESS(1, req->side);
+  s.notional = (less_wide(units, flt->min_units) & ~f->reduce_only) | less_wide(flt->max_units, units);
+  return s;
+}
+
+/* Bit 7. */
+typedef struct fresh {
+  uint64_t book, stale, silent;
+} fresh_t;
+
+/* Too old; a time of 0 (never) is, too. */
+INLINE uint64_t aged(uint64_t now_ns, uint64_t rx_ns, int64_t limit_ns) {
+  return LESS(rx_ns + (uint64_t)limit_ns, now_ns);
+}
+
+INLINE fresh_t fresh_of(const tg_limits_t *lim, const tg_gate_snap_t *snap, const facts_t *f) {
+  fresh_t s;
+  uint64_t book_ns = snap->instr->book_rx_ns, session_ns = snap->session_rx_ns, ahead_ns = snap->now_ns + FUTURE_NS;
+  s.book = (0 - (uint64_t)(snap->instr->book_state ^ TG_BOOK_LIVE)) | f->no_touch;
+  s.stale = aged(snap->now_ns, book_ns, lim->md_age_ns) | LESS(ahead_ns, book_ns);
+  s.silent = aged(snap->now_ns, session_ns, lim->session_age_ns) | LESS(ahead_ns, session_ns);
+  return s;
+}
+
+/* Bit 9. */
+typedef struct collar {
+  uint64_t far, blind;
+} collar_t;
+
+INLINE collar_t collar_of(const tg_limits_t *lim, const tg_gate_snap_t *snap, const facts_t *f) {
+  collar_t s;
+  uint64_t mark = (uint64_t)snap->instr->mark_e8;
   tg_u128 px = (tg_u128)f->px_fine * (uint64_t)snap->filters->tick_e8;
-  tg_u128 low = (tg_u128)(uint64_t)instr->mark_e8 * (TG_PX_FINE - 2 * f->bps);
-  tg_u128 high = (tg_u128)(uint64_t)instr->mark_e8 * (TG_PX_FINE + 2 * f->bps);
-  uint64_t far_mid = (uint64_t)(f->px_fine < f->low_fine) | (uint64_t)(f->px_fine > f->high_fine);
-  uint64_t far_mark = (uint64_t)(px < low) | (uint64_t)(px > high);
-  uint64_t collar = (far_mid & f->touch_ok) | (far_mark & (no_mark ^ 1)) | ((f->touch_ok ^ 1) | no_mark) << 1;
-  *subs |= (uint32_t)(md << SUB_MARKET_DATA | collar << SUB_COLLAR);
-  int64_t ask = instr->own_ask_px_ticks < TG_PX_TICKS_MAX ? instr->own_ask_px_ticks : TG_PX_TICKS_MAX;
-  uint64_t sell_fine = pick(f->market, f->low_fine, f->px_fine);
-  uint64_t hits_ask = f->buy & (uint64_t)((uint64_t)ask * TG_PX_FINE <= f->value_fine);
-  uint64_t hits_bid = (f->buy ^ 1) & (uint64_t)(instr->own_bid_px_ticks > 0) &
-                      (uint64_t)((uint64_t)instr->own_bid_px_ticks * TG_PX_FINE >= sell_fine);
-  /* a reduction unwinds on a book that is not LIVE as long as the touch makes sense */
-  uint64_t md_bit = (uint64_t)(md != 0) & ((f->reduce & f->touch_ok) ^ 1);
-  return BIT(MARKET_DATA, md_bit) | BIT(COLLAR, collar != 0) | BIT(SELF_MATCH, hits_ask | hits_bid);
+  s.far = LESS(f->px_fine, f->low_fine) | LESS(f->high_fine, f->px_fine);
+  s.far |= less_wide(px, (tg_u128)mark * (TG_PX_FINE - f->bps2)) | less_wide((tg_u128)mark * (TG_PX_FINE + f->bps2), px);
+  s.blind = mark | LESS(mark, 1) | aged(snap->now_ns, snap->instr->mark_rx_ns, lim->mark_age_ns) | f->no_touch;
+  return s;
 }
 
-/* Bits 12, 16, 19, 26: counts and latches. */
-static inline uint64_t gate_counts(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap,
-                                   const facts_t *f) {
-  uint64_t key = tg_dup_key(req->instr_idx, req->side, req->px_ticks, req->qty_lots);
-  uint64_t dup = tg_dup_hit(snap->dup, req->client_id, key, snap->now_ns);
-  uint64_t rate = (uint64_t)(snap->rate->left[f->intent] <= 0) | (uint64_t)(snap->now_ns < snap->rate->pause_until_ns);
-  uint64_t open = (uint64_t)(snap->instr->open_cnt >= lim->max_open_orders_instr) |
-                  (uint64_t)(snap->instr->open_cnt >= snap->filters->max_orders) |
-                  (uint64_t)(snap->open_cnt >= lim->max_open_orders) | (uint64_t)(snap->in_flight_cnt >= lim->max_in_flight);
-  uint64_t drawdown = (snap->drawdown->latched | (snap->drawdown->known ^ 1)) & 1;
-  drawdown |= too_old(snap->now_ns, snap->drawdown->fresh_ns, lim->mark_age_ns);
-  return BIT(DUPLICATE, dup) | BIT(RATE, rate) | BIT(OPEN_ORDERS, open) | BIT(DRAWDOWN, drawdown);
+/* Bit 13. */
+INLINE uint64_t self_word(const tg_gate_instr_t *instr, uint64_t px, uint64_t side) {
+  uint64_t hits_ask = AT_MOST(instr->own_ask_px_ticks, px), hits_bid = AT_MOST(px, instr->own_bid_px_ticks);
+  return pick(0 - side, hits_bid, hits_ask);
 }
 
-/* worth_q16 >= 0 as e8, rounded up; *over when it does not fit 63 bits (then the value is not to be trusted). */
-static inline uint64_t e8_of(tg_i128 worth_q16, uint64_t *over) {
-  tg_u128 value = ((tg_u128)worth_q16 + ((1u << TG_WORTH_Q) - 1)) >> TG_WORTH_Q;
-  *over = (uint64_t)(value >> 63) != 0;
-  return (uint64_t)value;
+/* Bit 19. */
+INLINE uint64_t open_word(const tg_limits_t *lim, const tg_gate_snap_t *snap) {
+  uint64_t here = snap->instr->open_cnt;
+  return AT_MOST(lim->max_open_orders_instr, here) | AT_MOST(snap->filters->max_orders, here) |
+         AT_MOST(lim->max_open_orders, snap->open_cnt) | AT_MOST(lim->max_in_flight, snap->in_flight_cnt);
 }
 
-/* Bits 15, 20-22: what it would make of us. */
-static inline uint64_t gate_exposure(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap,
-                                     const facts_t *f, uint32_t *subs) {
+/* Bit 26. */
+INLINE uint64_t drawdown_word(const tg_limits_t *lim, const tg_gate_snap_t *snap) {
+  const tg_drawdown_t *dd = snap->drawdown;
+  return (0 - dd->latched) | (dd->known - 1) | aged(snap->now_ns, dd->fresh_ns, lim->mark_age_ns);
+}
+
+/* Bits 15, 20, 21, 22. */
+typedef struct load {
+  uint64_t not_reducing, position, gross, net, leverage, margin;
+} load_t;
+
+INLINE load_t load_of(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, const facts_t *f) {
   const tg_exposure_t *all = snap->exposure;
   const tg_exposure_instr_t *one = &all->instr[req->instr_idx & (TG_INSTR_MAX - 1)];
-  int64_t grow = f->rem_lots - (int64_t)((uint64_t)req->held_lots & (0 - f->qty_ok));
-  int64_t less_held = grow;
-  grow &= ~(grow >> 63); /* an amend that shrinks changes nothing before its answer */
-  int64_t buy_lots = grow & (int64_t)(0 - f->buy), sell_lots = grow - buy_lots;
-  int64_t worst_long = one->pos_lots + one->open_buy_lots + buy_lots;
-  int64_t worst_short = one->open_sell_lots + sell_lots - one->pos_lots;
-  int64_t worst = worst_long > worst_short ? worst_long : worst_short;
-  worst &= ~(worst >> 63);
-  uint64_t unknown = (one->pos_known & 1) ^ 1;
-  uint64_t over_position = (uint64_t)(worst > lim->max_position_lots) | unknown;
-  /* what stays of the position for this order after the others of its side */
-  int64_t others =
-      (int64_t)pick(f->buy, (uint64_t)(one->pos_lots + one->open_buy_lots), (uint64_t)(one->open_sell_lots - one->pos_lots));
-  uint64_t reduce_only = (req->order_flags & TG_ORDER_REDUCE_ONLY) != 0;
-  uint64_t not_reducing = reduce_only & ((uint64_t)(others + less_held > 0) | unknown);
+  load_t s;
+  uint64_t minus = 0 - f->side, unknown = one->pos_known - 1;
+  uint64_t pos = ((uint64_t)one->pos_lots ^ minus) - minus; /* towards the order's side */
+  /* an amend that shrinks adds nothing before its answer */
+  uint64_t adds = (uint64_t)req->rem_lots - (uint64_t)req->held_lots, grows = adds & (SIGN(adds) - 1);
+  uint64_t there = pos + (uint64_t)one->open_lots[f->side], back = (uint64_t)one->open_lots[f->side ^ 1] - pos;
+  /* reduce-only: what the others of its side leave of the position must hold all of it */
+  s.not_reducing = (LESS(0, there + adds) | unknown) & f->reduce_only;
+  there += grows;
+  s.position = LESS(lim->max_position_lots, there) | unknown;
+  uint64_t worst = (int64_t)there > (int64_t)back ? there : back; /* >= 0: their sum is what is open */
 
-  tg_i128 worth = (tg_i128)one->lot_worth_q16;
-  tg_i128 gross_q16 = all->gross_q16 - one->gross_q16 + worth * worst;
-  tg_i128 net_long = all->net_long_q16 + worth * buy_lots, net_short = worth * sell_lots - all->net_short_q16;
-  tg_i128 net_q16 = net_long > net_short ? net_long : net_short;
-  net_q16 = net_q16 > 0 ? net_q16 : 0;
-  uint64_t over_gross, over_net;
-  uint64_t gross = e8_of(gross_q16, &over_gross), net = e8_of(net_q16, &over_net);
-  uint64_t broke = (uint64_t)(snap->drawdown->equity_e8 <= 0) | ((snap->drawdown->known & 1) ^ 1);
-  uint64_t equity = (uint64_t)snap->drawdown->equity_e8 & (broke - 1);
-  uint64_t blind = (uint64_t)(all->unvalued_cnt != 0) | (uint64_t)(one->lot_worth_q16 == 0) | unknown;
-  uint64_t max_gross = over_gross | blind | broke | (uint64_t)(gross > (uint64_t)lim->max_gross_e8) |
-                       (uint64_t)((tg_u128)gross * 100 > (tg_u128)equity * (uint64_t)lim->max_gross_equity_pct);
-  uint64_t max_net = over_net | blind | broke | (uint64_t)(net > (uint64_t)lim->max_net_e8) |
-                     (uint64_t)((tg_u128)net * 100 > (tg_u128)equity * (uint64_t)lim->max_net_equity_pct);
-  uint64_t leverage = over_gross | blind | broke |
-                      (uint64_t)((tg_u128)gross * (uint64_t)TG_E8 > (tg_u128)equity * (uint64_t)lim->max_leverage_e8);
-  uint64_t margin = blind | (uint64_t)(gross_q16 > all->margin_gross_max_q16);
-  uint64_t sub = max_net | leverage << 1 | margin << 2;
-  *subs |= (uint32_t)(sub << SUB_NET);
-  return BIT(REDUCING, not_reducing) | BIT(POSITION, over_position) | BIT(GROSS, max_gross) | BIT(NET, sub != 0);
+  uint64_t worth = one->lot_worth_q16, equity = (uint64_t)snap->drawdown->equity_e8;
+  tg_u128 gross = (tg_u128)(all->gross_q16 - one->gross_q16) + (tg_u128)worth * worst;
+  tg_u128 net = (tg_u128)all->net_q16[f->side] + (tg_u128)worth * grows;
+  uint64_t blind = LESS(0, all->unvalued_cnt) | LESS(worth, 1) | unknown;
+  uint64_t broke = equity | LESS(equity, 1) | (snap->drawdown->known - 1) | blind;
+  s.gross = broke | less_wide(lim->max_gross_q16, gross) | less_wide((tg_u128)equity * lim->gross_equity_q16, gross);
+  s.net = broke | less_wide(lim->max_net_q16, net) | less_wide((tg_u128)equity * lim->net_equity_q16, net);
+  s.leverage = less_wide((tg_u128)equity * lim->leverage_q16, gross);
+  s.margin = blind | less_wide((tg_u128)all->margin_gross_max_q16, gross);
+  return s;
 }
 
-uint64_t tg_gate_mask(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, uint32_t *subs) {
-  facts_t f = facts_of(req, lim, snap);
-  uint32_t sub_bits = 0;
-  uint64_t mask = gate_switches(req, lim, snap, &f) | gate_shape(req, lim, snap->filters, &f, &sub_bits) |
-                  gate_market(lim, snap, &f, &sub_bits) | gate_counts(req, lim, snap, &f) |
-                  gate_exposure(req, lim, snap, &f, &sub_bits);
-  uint64_t rows = built_rows;
-  rows &= amend_rows | (0 - (uint64_t)(req->action != TG_REQUEST_AMEND));
-  rows &= reduce_rows | (f.reduce - 1);
-  rows &= cancel_rows | (f.cancel - 1);
-  *subs = sub_bits;
-  return mask & rows;
-}
-
-uint8_t tg_gate_sub(uint64_t mask, uint32_t subs) {
+/* The reason within the lowest row: the lowest sub-code whose word is set. */
+TG_COLD static uint32_t sub_of(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, uint64_t mask) {
+  facts_t f = facts_of(req, lim, snap->instr);
+  shape_t shape;
+  fresh_t fresh;
+  load_t load;
   switch (tg_gate_lowest(mask)) {
     case TG_GATE_SHAPE:
-      return (uint8_t)__builtin_ctz((subs >> SUB_SHAPE & 15u) | 16u);
+      shape = shape_of(req, snap->filters, &f, (tg_u128)f.px_fine * (uint64_t)req->qty_lots);
+      return SIGN(shape.tick) ? 0 : SIGN(shape.lot) ? 1 : SIGN(shape.qty) ? 2 : 3;
     case TG_GATE_MARKET_DATA:
-      return (uint8_t)__builtin_ctz((subs >> SUB_MARKET_DATA & 7u) | 8u);
+      fresh = fresh_of(lim, snap, &f);
+      return SIGN(fresh.book) ? 0 : SIGN(fresh.stale) ? 1 : 2;
     case TG_GATE_COLLAR:
-      return (uint8_t)__builtin_ctz((subs >> SUB_COLLAR & 3u) | 4u);
+      return SIGN(collar_of(lim, snap, &f).blind) ? 1 : 0; /* far from nothing says nothing */
     case TG_GATE_NET:
-      return (uint8_t)__builtin_ctz((subs >> SUB_NET & 7u) | 8u);
+      load = load_of(req, lim, snap, &f);
+      return SIGN(load.net) ? 0 : SIGN(load.leverage) ? 1 : 2;
     default:
       return 0;
   }
+}
+
+uint64_t tg_gate_mask(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, uint32_t *subs) {
+  const tg_gate_instr_t *instr = snap->instr;
+  facts_t f = facts_of(req, lim, instr);
+  uint64_t listed = instr->flags & (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED | TG_GATE_INSTR_RESTRICTED);
+  uint64_t mask =
+      (~(uint64_t)snap->armed & 1) << TG_GATE_ARMED | (~(uint64_t)(snap->mode_sends & snap->submit) & 1) << TG_GATE_MODE |
+      AT(KILL, 0 - (uint64_t)snap->kill_latched) | (uint64_t)lim->unset_for[f.intent] << TG_GATE_LIMITS |
+      AT(ALLOWED, 0 - (listed ^ (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED))) | AT(WINDOW, window_word(req, lim, snap)) |
+      AT(CLOCK, clock_word(lim, snap)) | (~((uint64_t)snap->fsm_allow >> f.intent) & 1) << TG_GATE_FSM;
+  tg_u128 units = (tg_u128)f.px_fine * (uint64_t)req->qty_lots;
+  shape_t shape = shape_of(req, snap->filters, &f, units);
+  SETTLE(mask);
+  mask |= AT(SHAPE, shape.tick | shape.lot | shape.qty | shape.notional);
+  fresh_t fresh = fresh_of(lim, snap, &f);
+  /* a reduction unwinds on a book that is not LIVE as long as its touch makes sense */
+  uint64_t unwind = (0 - (f.kind & 1)) & ~f.no_touch;
+  SETTLE(mask);
+  mask |= AT(MARKET_DATA, (fresh.book | fresh.stale | fresh.silent) & ~unwind);
+  collar_t collar = collar_of(lim, snap, &f);
+  SETTLE(mask);
+  mask |= AT(COLLAR, collar.far | collar.blind) | AT(ORDER_QTY, LESS(lim->max_order_qty_lots, req->qty_lots)) |
+          AT(ORDER_NOTIONAL, less_wide(lim->max_order_units, units));
+  uint64_t key = tg_dup_key(req->instr_idx, req->side, req->px_ticks, req->qty_lots);
+  SETTLE(mask);
+  mask |= AT(DUPLICATE, tg_dup_hit(snap->dup, req->client_id, key, snap->now_ns)) |
+          AT(SELF_MATCH, self_word(instr, (uint64_t)req->px_ticks, f.side)) |
+          AT(RATE, (uint64_t)(snap->rate->left[f.intent] - 1) | LESS(snap->now_ns, snap->rate->pause_until_ns)) |
+          AT(OPEN_ORDERS, open_word(lim, snap)) | AT(DRAWDOWN, drawdown_word(lim, snap));
+  load_t load = load_of(req, lim, snap, &f);
+  SETTLE(mask);
+  mask |= AT(REDUCING, load.not_reducing) | AT(POSITION, load.position) | AT(GROSS, load.gross) |
+          AT(NET, load.net | load.leverage | load.margin);
+  mask &= rows_of[f.kind];
+  *subs = TG_UNLIKELY(mask != 0) ? sub_of(req, lim, snap, mask) : 0;
+  return mask;
+}
+
+int64_t tg_gate_market_px(const tg_limits_t *lim, const tg_gate_instr_t *instr, const tg_filters_t *filters, tg_side_t side,
+                          tg_intent_t intent) {
+  int64_t bid = instr->bid_px_ticks, ask = instr->ask_px_ticks, step = (int64_t)filters->px_step.step;
+  if (bid <= 0 || ask <= bid || ask > TG_PX_TICKS_MAX || instr->mark_e8 <= 0 || filters->tick_e8 <= 0 || step <= 0) return 0;
+  tg_u128 bps = (tg_u128)lim->collar_bps[intent == TG_INTENT_REDUCE_RISK];
+  tg_u128 mid2 = (tg_u128)(bid + ask), mark = (tg_u128)instr->mark_e8, per_tick = (tg_u128)filters->tick_e8 * 10000;
+  tg_u128 px;
+  if (side == TG_BUY) {
+    tg_u128 by_mid = mid2 * (10000 + bps) / TG_PX_FINE, by_mark = mark * (10000 + bps) / per_tick;
+    px = by_mid < by_mark ? by_mid : by_mark;
+  } else {
+    tg_u128 by_mid = (mid2 * (10000 - bps) + TG_PX_FINE - 1) / TG_PX_FINE;
+    tg_u128 by_mark = (mark * (10000 - bps) + per_tick - 1) / per_tick;
+    px = (by_mid > by_mark ? by_mid : by_mark) + (uint64_t)step - 1;
+  }
+  px -= px % (uint64_t)step;
+  return px > (tg_u128)TG_PX_TICKS_MAX ? 0 : (int64_t)px;
+}
+
+uint8_t tg_gate_sub(uint64_t mask, uint32_t subs) {
+  return mask == 0 ? 0 : (uint8_t)subs;
 }
 
 /* The table. */

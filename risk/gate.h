@@ -45,11 +45,11 @@ typedef enum tg_gate_reason {
 /* One order action as the order that would result. */
 typedef struct tg_order_req {
   uint64_t client_id;
-  int64_t px_ticks;  /* limit price; MARKET: ignored */
-  int64_t qty_lots;  /* total quantity of the resulting order */
-  int64_t rem_lots;  /* open quantity of the resulting order: qty - filled; a place: qty */
-  int64_t held_lots; /* amend: tg_reserve_t.held_lots of this order now; place: 0 */
-  uint16_t instr_idx;
+  int64_t px_ticks;    /* limit price; MARKET: its value, tg_gate_market_px */
+  int64_t qty_lots;    /* total quantity of the resulting order */
+  int64_t rem_lots;    /* open quantity of the resulting order: qty - filled; a place: qty */
+  int64_t held_lots;   /* amend: tg_reserve_t.held_lots of this order now; place: 0 */
+  uint16_t instr_idx;  /* < TG_INSTR_MAX */
   uint8_t action;      /* tg_request_t: PLACE, AMEND or CANCEL */
   uint8_t intent;      /* tg_intent_t by tg_exposure_intent; CANCEL for a cancel */
   uint8_t side;        /* tg_side_t */
@@ -101,8 +101,13 @@ typedef struct tg_gate_snap {
   uint8_t pad0[2];
 } tg_gate_snap_t;
 
-/* The chain. Returns the mask; *subs (never NULL) gets the sub-code bits, for tg_gate_sub. */
+/* The chain. Returns the mask; *subs (never NULL) gets the sub-code within the lowest bit's row, for tg_gate_sub. */
 uint64_t tg_gate_mask(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, uint32_t *subs);
+
+/* What a MARKET order of this side and intent is valued at: the edge of the collar towards which it would trade, on the
+ * tick, inside both collars (mid and mark); 0 without a reference (then bit 6 blocks, too). */
+int64_t tg_gate_market_px(const tg_limits_t *lim, const tg_gate_instr_t *instr, const tg_filters_t *filters, tg_side_t side,
+                          tg_intent_t intent);
 
 /* Lowest set bit: the reason's gate; TG_GATE_NONE for 0. */
 static inline uint8_t tg_gate_lowest(uint64_t mask) {

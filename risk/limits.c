@@ -6,6 +6,11 @@ static int64_t set_or_zero(int64_t value) {
   return value > 0 ? value : 0;
 }
 
+/* A share that no account has, but whose products stay small. */
+static int64_t bounded(int64_t value_pct) {
+  return value_pct > 1000000000 ? 1000000000 : value_pct;
+}
+
 /* 100% at most: the gates' products are made for it. */
 static int64_t bps_of(int64_t value_bps) {
   return value_bps > 10000 ? 10000 : set_or_zero(value_bps);
@@ -59,6 +64,11 @@ void tg_limits_make(tg_limits_t *limits, const tg_core_conf_t *conf, const tg_fi
   limits->max_net_e8 = set_or_zero(conf->risk_max_net);
   limits->max_net_equity_pct = set_or_zero(conf->risk_max_net_equity_pct);
   limits->max_leverage_e8 = set_or_zero(conf->risk_max_leverage);
+  limits->max_gross_q16 = (tg_u128)(uint64_t)limits->max_gross_e8 << 16;
+  limits->max_net_q16 = (tg_u128)(uint64_t)limits->max_net_e8 << 16;
+  limits->gross_equity_q16 = (uint64_t)bounded(limits->max_gross_equity_pct) * 65536 / 100;
+  limits->net_equity_q16 = (uint64_t)bounded(limits->max_net_equity_pct) * 65536 / 100;
+  limits->leverage_q16 = (uint64_t)((tg_u128)(uint64_t)limits->max_leverage_e8 * 65536 / (uint64_t)TG_E8);
   limits->drawdown_session_e8 = set_or_zero(conf->risk_drawdown_session);
   limits->drawdown_day_e8 = set_or_zero(conf->risk_drawdown_day);
   limits->window_from_ns = ns_of_s(conf->risk_window_from_s);

@@ -41,7 +41,12 @@ enum tg_limit { TG_LIMIT_TABLE(TG_LIMIT_BIT) TG_LIMIT_CNT };
 typedef struct tg_limits {
   int64_t max_order_qty_lots; /* smaller of settings and venue filter is enforced by bits 6 and 10 */
   int64_t max_order_notional_e8;
-  int64_t collar_entry_bps, collar_exit_bps;
+  union {
+    struct {
+      int64_t collar_entry_bps, collar_exit_bps;
+    };
+    int64_t collar_bps[2]; /* the same: 0 entry, 1 exit */
+  };
   int64_t md_age_ns, mark_age_ns, session_age_ns, clock_bound_ns;
   int64_t rate_per_s, rate_per_min; /* enforced through tg_rate_cfg_t; here for bit 3 only */
   int64_t max_open_orders, max_open_orders_instr, max_in_flight;
@@ -50,9 +55,11 @@ typedef struct tg_limits {
   int64_t max_net_e8, max_net_equity_pct;
   int64_t max_leverage_e8;
   int64_t drawdown_session_e8, drawdown_day_e8;
-  tg_u128 max_order_units;                  /* max_order_notional_e8 as px_fine * qty_lots (filters.h) */
-  uint64_t window_from_ns, window_until_ns; /* bit 5; both ends are plain instants, 0 = 1970 */
-  uint32_t unset;                           /* bit per TG_LIMIT_*: unset */
+  tg_u128 max_gross_q16, max_net_q16;                      /* times 2^16, as exposure.h counts */
+  uint64_t gross_equity_q16, net_equity_q16, leverage_q16; /* share of equity * 2^16, rounded down: cap_q16 = equity_e8 * it */
+  tg_u128 max_order_units;                                 /* max_order_notional_e8 as px_fine * qty_lots (filters.h) */
+  uint64_t window_from_ns, window_until_ns;                /* bit 5; both ends are plain instants, 0 = 1970 */
+  uint32_t unset;                                          /* bit per TG_LIMIT_*: unset */
   uint8_t unset_for[4]; /* indexed by tg_intent_t: an action of that intent lacks a limit; NONE 1, CANCEL 0 */
 } tg_limits_t;
 
