@@ -112,7 +112,7 @@ static inline int head_at(const tg_ws_rx_t *rx, const uint8_t *p, size_t len, tg
  * 0. */
 static int continue_part(tg_ws_rx_t *rx, tg_ws_msg_t *out) {
   uint8_t *part = rx->buf + rx->msg_len;
-  tg_ws_frame_t frame;
+  tg_ws_frame_t frame = {0}; /* gcc -O3 cannot see that tg_ws_head sets it whenever it returns > 0 */
   while (rx->part_need == 0) {
     int rc = head_at(rx, part, rx->part_len, &frame);
     if (rc < 0) return rc;
@@ -149,7 +149,7 @@ int tg_ws_rx_next(tg_ws_rx_t *rx, tg_ws_msg_t *out) {
     }
     size_t len = (size_t)(rx->in_end - rx->in);
     if (len == 0) return 0;
-    tg_ws_frame_t frame;
+    tg_ws_frame_t frame = {0}; /* gcc -O3 cannot see that tg_ws_head sets it whenever it returns > 0 */
     int rc = head_at(rx, rx->in, len, &frame);
     if (TG_UNLIKELY(rc < 0)) return rc;
     if (TG_UNLIKELY(rc == 0 || frame.len > len - frame.head)) { /* keep the rest for the next chunk */
