@@ -124,7 +124,7 @@ static tg_json_slice_t slice_of(const char *text) {
   return (tg_json_slice_t){text, strlen(text)};
 }
 
-static void scan_frame(tg_flow_t *flow, scan_t *scan, const tg_rec_frame_t *frame) {
+static void scan_frame(tg_flow_t *flow, scan_t *scan, const tg_recording_frame_t *frame) {
   tg_json_t json;
   frame_fields_t f;
   memset(&f, 0, sizeof f);
@@ -157,26 +157,26 @@ static void scan_frame(tg_flow_t *flow, scan_t *scan, const tg_rec_frame_t *fram
   }
 }
 
-static int rec_fail(tg_flow_t *flow, tg_rec_t *rec, int err) {
-  (void)snprintf(flow->error, sizeof flow->error, "%s", rec != NULL ? tg_rec_error(rec) : "out of memory");
-  tg_rec_close(rec);
+static int rec_fail(tg_flow_t *flow, tg_recording_t *rec, int err) {
+  (void)snprintf(flow->error, sizeof flow->error, "%s", rec != NULL ? tg_recording_error(rec) : "out of memory");
+  tg_recording_close(rec);
   return err;
 }
 
 /* Looks at up to `limit` frames of each file. */
 static int scan_files(tg_flow_t *flow, const char *const *path, size_t path_cnt, uint64_t limit, scan_t *scan) {
   for (size_t i = 0; i < path_cnt; i++) {
-    tg_rec_t *rec = NULL;
-    tg_rec_frame_t frame;
-    int rc = tg_rec_open(&rec, path[i]);
+    tg_recording_t *rec = NULL;
+    tg_recording_frame_t frame;
+    int rc = tg_recording_open(&rec, path[i]);
     if (rc != 0) return rec_fail(flow, rec, rc);
     for (uint64_t n = 0; n < limit; n++) {
-      rc = tg_rec_next(rec, &frame);
+      rc = tg_recording_next(rec, &frame);
       if (rc < 0) return rec_fail(flow, rec, rc);
       if (rc == 0) break;
       scan_frame(flow, scan, &frame);
     }
-    tg_rec_close(rec);
+    tg_recording_close(rec);
   }
   return 0;
 }
@@ -229,7 +229,7 @@ static int open_books(tg_flow_t *flow) {
   tg_bn_md_init(&flow->md, &flow->tab);
   if (flow->symbol_cnt == 1) flow->md.snapshot_instr_idx = 0;
   flow->kind_cnt = 0;
-  flow->frame_cnt = flow->msg_cnt = flow->depth_no = flow->time_back_cnt = flow->other_cnt = 0;
+  flow->frame_cnt = flow->msg_cnt = flow->time_back_cnt = flow->other_cnt = 0;
   flow->first_ns = flow->last_ns = 0;
   return 0;
 }
@@ -264,7 +264,7 @@ static void count_kind(tg_flow_t *flow, const char *name) {
 }
 
 /* The venue's own word for the frame; spot's bookTicker and snapshots have none. */
-static void see_kind(tg_flow_t *flow, const tg_rec_frame_t *frame) {
+static void see_kind(tg_flow_t *flow, const tg_recording_frame_t *frame) {
   char name[32];
   const tg_msg_t *msg = flow->batch.cnt != 0 ? &flow->batch.msg[0] : NULL;
   if (msg != NULL && msg->kind == TG_MD_DEPTH) {
@@ -292,7 +292,7 @@ static void feed_books(tg_flow_t *flow) {
 }
 
 /* One frame: decoded, counted, applied. */
-static int take_frame(tg_flow_t *flow, const tg_rec_frame_t *frame) {
+static int take_frame(tg_flow_t *flow, const tg_recording_frame_t *frame) {
   flow->batch.cnt = 0;
   flow->frame_cnt++;
   uint64_t ts_ns = frame->ts_ns != 0 ? frame->ts_ns : flow->last_ns + 1u;
@@ -316,31 +316,27 @@ static int take_frame(tg_flow_t *flow, const tg_rec_frame_t *frame) {
   if (rc < 0) return rc;
   see_kind(flow, frame);
   flow->msg_cnt += flow->batch.cnt;
-  if (flow->batch.cnt != 0 && flow->batch.msg[0].kind == TG_MD_DEPTH && (flow->batch.msg[0].flags & TG_F_SNAPSHOT) == 0) {
-    flow->depth_no++;
-    if (flow->depth_no == flow->cfg.skip_depth_no) return 0;
-  }
   feed_books(flow);
   return 0;
 }
 
 static int run_file(tg_flow_t *flow, const char *path) {
-  tg_rec_t *rec = NULL;
-  tg_rec_frame_t frame;
-  int rc = tg_rec_open(&rec, path);
+  tg_recording_t *rec = NULL;
+  tg_recording_frame_t frame;
+  int rc = tg_recording_open(&rec, path);
   if (rc != 0) return rec_fail(flow, rec, rc);
   uint64_t before = flow->frame_cnt;
-  while ((rc = tg_rec_next(rec, &frame)) == 1) {
+  while ((rc = tg_recording_next(rec, &frame)) == 1) {
     int err = take_frame(flow, &frame);
     if (err != 0) {
       (void)snprintf(flow->error, sizeof flow->error, "%s:%llu: unreadable frame: %s", path, (unsigned long long)frame.line_no,
                      tg_err_text(err));
-      tg_rec_close(rec);
+      tg_recording_close(rec);
       return err == -TG_ERANGE ? err : -TG_ECORRUPT;
     }
   }
   if (rc < 0) return rec_fail(flow, rec, rc);
-  tg_rec_close(rec);
+  tg_recording_close(rec);
   if (flow->frame_cnt == before) {
     (void)snprintf(flow->error, sizeof flow->error, "%s: holds no frame", path);
     return -TG_ECORRUPT;
@@ -365,6 +361,7 @@ int tg_flow_run(tg_flow_t *flow, const char *const *path, size_t path_cnt) {
   /* a number with more decimals, or a symbol, that the first frames did not show: look at everything and start again */
   close_books(flow);
   flow->error[0] = 0;
+  if (flow->cfg.again != NULL) flow->cfg.again(flow->cfg.user);
   return pass(flow, path, path_cnt, UINT64_MAX);
 }
 

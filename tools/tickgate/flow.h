@@ -34,9 +34,9 @@ typedef struct tg_flow_cfg {
   tg_product_t product;    /* NONE: guess */
   const char *tick, *step; /* decimal text or NULL: guess */
   uint32_t level_cap;
-  uint64_t skip_depth_no; /* leave out the n-th depth event of the flow (1 = first), 0 none: for tests of gaps */
   /* after each message and its book; NULL none */
   void (*hook)(void *user, const tg_flow_symbol_t *symbol, const tg_msg_t *msg, uint32_t ev);
+  void (*again)(void *user); /* everything starts over with finer scales: forget what hook saw; NULL none */
   void *user;
 } tg_flow_cfg_t;
 
@@ -50,7 +50,7 @@ typedef struct tg_flow {
   tg_msg_batch_t batch;
   uint32_t kind_cnt;
   tg_flow_kind_t kind[TG_FLOW_KIND_MAX];
-  uint64_t frame_cnt, msg_cnt, depth_no;
+  uint64_t frame_cnt, msg_cnt;
   uint64_t first_ns, last_ns;
   uint64_t time_back_cnt; /* receive times that went back */
   uint64_t other_cnt;     /* frames of no kind we build from */

@@ -40,7 +40,7 @@ struct tg_rec {
   char error[512];
 };
 
-__attribute__((format(printf, 3, 4))) static int fail(tg_rec_t *rec, int err, const char *fmt, ...) {
+__attribute__((format(printf, 3, 4))) static int fail(tg_recording_t *rec, int err, const char *fmt, ...) {
   va_list ap;
   int n = snprintf(rec->error, sizeof rec->error, "%s:", rec->path);
   if (rec->line_no != 0 && n > 0 && (size_t)n < sizeof rec->error) {
@@ -69,7 +69,7 @@ static bool grow(void *mem, size_t *cap, size_t need, size_t unit) {
 
 /* --- bytes -------------------------------------------------------------------------------------------- */
 
-static int read_zstd(tg_rec_t *rec, char *out, size_t cap, size_t *got) {
+static int read_zstd(tg_recording_t *rec, char *out, size_t cap, size_t *got) {
   ZSTD_outBuffer to = {out, cap, 0};
   while (to.pos == 0) {
     if (rec->zstd_in.pos == rec->zstd_in.size) {
@@ -88,7 +88,7 @@ static int read_zstd(tg_rec_t *rec, char *out, size_t cap, size_t *got) {
   return 0;
 }
 
-static int read_gz(tg_rec_t *rec, char *out, size_t cap, size_t *got) {
+static int read_gz(tg_recording_t *rec, char *out, size_t cap, size_t *got) {
   int n = gzread(rec->gz, out, (unsigned)cap);
   if (n <= 0) {
     int code = Z_OK;
@@ -102,7 +102,7 @@ static int read_gz(tg_rec_t *rec, char *out, size_t cap, size_t *got) {
 }
 
 /* Next line without its end: 1, 0 at the end of the file, or an error. */
-static int next_line(tg_rec_t *rec, char **line, size_t *len) {
+static int next_line(tg_recording_t *rec, char **line, size_t *len) {
   for (;;) {
     char *from = rec->buf + rec->buf_at;
     size_t left = rec->buf_len - rec->buf_at;
@@ -156,7 +156,7 @@ static void url_symbol(tg_json_slice_t url, char out[24]) {
   out[n] = 0;
 }
 
-static int session_row(tg_rec_t *rec, const char *line, size_t len) {
+static int session_row(tg_recording_t *rec, const char *line, size_t len) {
   tg_json_t json;
   tg_json_slice_t key, type = {"", 0}, url = {"", 0}, ts = {"", 0}, data = {"", 0}, exchange = {"", 0};
   tg_json_init(&json, line, len);
@@ -199,7 +199,7 @@ static int by_time(const void *a, const void *b) {
   return x->line_no < y->line_no ? -1 : 1;
 }
 
-static int load_session(tg_rec_t *rec) {
+static int load_session(tg_recording_t *rec) {
   char *line;
   size_t len;
   int rc;
@@ -218,8 +218,8 @@ static bool ends_with(const char *text, const char *tail) {
   return a >= b && memcmp(text + a - b, tail, b) == 0;
 }
 
-int tg_rec_open(tg_rec_t **out, const char *path) {
-  tg_rec_t *rec = calloc(1, sizeof *rec);
+int tg_recording_open(tg_recording_t **out, const char *path) {
+  tg_recording_t *rec = calloc(1, sizeof *rec);
   if (rec == NULL) return -TG_ENOMEM;
   *out = rec;
   rec->path = strdup(path);
@@ -245,13 +245,13 @@ int tg_rec_open(tg_rec_t **out, const char *path) {
   return rec->session ? load_session(rec) : 0;
 }
 
-int tg_rec_next(tg_rec_t *rec, tg_rec_frame_t *frame) {
+int tg_recording_next(tg_recording_t *rec, tg_recording_frame_t *frame) {
   memset(frame, 0, sizeof *frame);
   if (rec->session) {
     if (rec->row_at == rec->row_cnt) return 0;
     const rec_row_t *row = &rec->row[rec->row_at++];
     rec->line_no = row->line_no;
-    *frame = (tg_rec_frame_t){
+    *frame = (tg_recording_frame_t){
         .text = rec->text + row->at, .len = row->len, .ts_ns = row->ts_ns, .line_no = row->line_no, .http = row->http};
     memcpy(frame->symbol, row->symbol, sizeof frame->symbol);
     return 1;
@@ -279,11 +279,11 @@ int tg_rec_next(tg_rec_t *rec, tg_rec_frame_t *frame) {
   return rc;
 }
 
-const char *tg_rec_error(const tg_rec_t *rec) {
+const char *tg_recording_error(const tg_recording_t *rec) {
   return rec->error;
 }
 
-void tg_rec_close(tg_rec_t *rec) {
+void tg_recording_close(tg_recording_t *rec) {
   if (rec == NULL) return;
   if (rec->gz != NULL) (void)gzclose(rec->gz);
   if (rec->file != NULL) (void)fclose(rec->file);

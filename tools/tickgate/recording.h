@@ -8,7 +8,7 @@
  * Threads: one.
  * Limit:   TG_REC_LINE_MAX bytes a line; a session file of shape 3 is held in memory, TG_REC_SESSION_MAX bytes.
  * Errors:  -TG_EIO (cannot be read), -TG_ECORRUPT (broken compression, unreadable row), -TG_EUNSUPPORTED (a session of
- *          another venue), -TG_ESIZE, -TG_ENOMEM; tg_rec_error tells it in one line with file and line number. */
+ *          another venue), -TG_ESIZE, -TG_ENOMEM; tg_recording_error tells it in one line with file and line number. */
 #ifndef TG_TOOLS_TICKGATE_RECORDING_H
 #define TG_TOOLS_TICKGATE_RECORDING_H
 
@@ -17,24 +17,24 @@
 #define TG_REC_LINE_MAX (64u << 20)
 #define TG_REC_SESSION_MAX (UINT64_C(1) << 30)
 
-typedef struct tg_rec tg_rec_t;
+typedef struct tg_rec tg_recording_t;
 
-typedef struct tg_rec_frame {
+typedef struct tg_recording_frame {
   const char *text;
   size_t len;
   uint64_t ts_ns; /* 0 when the recording has no times */
   uint64_t line_no;
   bool http;       /* a REST answer */
   char symbol[24]; /* of a REST depth snapshot, from its URL; "" */
-} tg_rec_frame_t;
+} tg_recording_frame_t;
 
 /* Opens a recording. 0, -TG_EIO, -TG_ECORRUPT, -TG_ESIZE, -TG_ENOMEM; *out is set in every case but -TG_ENOMEM and must be
  * closed. */
-TG_MUST_USE int tg_rec_open(tg_rec_t **out, const char *path);
+TG_MUST_USE int tg_recording_open(tg_recording_t **out, const char *path);
 /* Next frame: 1, 0 at the end, or an error as above. */
-TG_MUST_USE int tg_rec_next(tg_rec_t *rec, tg_rec_frame_t *frame);
+TG_MUST_USE int tg_recording_next(tg_recording_t *rec, tg_recording_frame_t *frame);
 /* One line for a person about the last error. */
-const char *tg_rec_error(const tg_rec_t *rec);
-void tg_rec_close(tg_rec_t *rec);
+const char *tg_recording_error(const tg_recording_t *rec);
+void tg_recording_close(tg_recording_t *rec);
 
 #endif
