@@ -343,6 +343,12 @@ static uint32_t finish(tg_book_t *book, uint64_t now_ns, uint32_t ev) {
   return ev;
 }
 
+/* 5.7, step 5: pu == previous u; spot: U == previous u + 1. */
+static bool follows(const tg_book_t *book, const tg_md_depth_t *head) {
+  if (book->chain_id == 0) return true;
+  return is_spot(book) ? head->first_id == book->chain_id + 1u : head->prev_id == book->chain_id;
+}
+
 static uint32_t on_stream_head(tg_book_t *book, const tg_msg_t *msg) {
   const tg_md_depth_t *md = &msg->u.md_depth;
   tg_book_event_t *event = &book->event;
@@ -357,7 +363,7 @@ static uint32_t on_stream_head(tg_book_t *book, const tg_msg_t *msg) {
     event->mode = (msg->flags & TG_F_LAST) != 0 ? MODE_NONE : MODE_SKIP;
     return ev;
   }
-  if (TG_UNLIKELY(md->prev_id != book->chain_id && book->chain_id != 0)) {
+  if (TG_UNLIKELY(!follows(book, md))) {
     if (md->last_id <= book->chain_id && book->state == TG_BOOK_LIVE) { /* two sessions overlap */
       book->counters.dropped_old_cnt++;
       event->mode = (msg->flags & TG_F_LAST) != 0 ? MODE_NONE : MODE_SKIP;
@@ -421,10 +427,7 @@ static uint32_t snapshot_finish(tg_book_t *book, uint64_t now_ns) {
 static uint32_t on_snapshot_head(tg_book_t *book, const tg_msg_t *msg) {
   const tg_md_depth_t *md = &msg->u.md_depth;
   uint32_t ev = 0;
-  if (TG_UNLIKELY(book->snapshot.mode != MODE_NONE)) {
-    book->counters.cut_cnt++;
-    ev |= TG_BOOK_EV_CUT;
-  }
+  if (TG_UNLIKELY(book->snapshot.mode == MODE_APPLY)) ev |= snapshot_cut(book, msg->ts_ns); /* the one before never ended */
   book->snapshot = (tg_book_event_t){.last_id = md->last_id, .level_cnt = md->bid_cnt + md->ask_cnt, .mode = MODE_SKIP};
   if (book->state != TG_BOOK_LIVE && book->state != TG_BOOK_STALE && md->last_id != 0) {
     book->snapshot.mode = MODE_APPLY;
