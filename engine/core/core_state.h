@@ -63,13 +63,15 @@ typedef struct tg_core_instr {
   tg_cfg_symbol_t symbol;
   uint64_t last_fill_ns; /* newest execution booked */
   int64_t drift_lots;    /* venue minus ours in the last conclusive snapshot */
+  uint64_t drift_ns;     /* since when it stands */
   uint16_t idx;
-  uint8_t known;      /* CFG_SYMBOL seen and money made */
-  uint8_t level_top;  /* one past the highest level ever wanted */
-  uint8_t force;      /* the next evaluation answers in full */
-  uint8_t drift_seen; /* drift_lots is a candidate */
-  uint8_t adopted;    /* the position was taken from the venue once */
-  uint8_t timer_due;  /* evaluate at the end of this step, not forced */
+  uint8_t known;       /* CFG_SYMBOL seen and money made */
+  uint8_t level_top;   /* one past the highest level ever wanted */
+  uint8_t force;       /* the next evaluation answers in full */
+  uint8_t drift_seen;  /* drift_lots is a candidate */
+  uint8_t drift_asked; /* the snapshot that decides was asked for */
+  uint8_t adopted;     /* the position was taken from the venue once */
+  uint8_t timer_due;   /* evaluate at the end of this step, not forced */
   uint8_t pad0;
 } tg_core_instr_t;
 

@@ -63,6 +63,7 @@ typedef struct tg_order {
   uint64_t owed_ns;                     /* since when executions are owed; 0 none */
   uint64_t snapshot_no;                 /* last account snapshot that listed it */
   int64_t drift_lots;                   /* cumulative quantity by which the last snapshot disagreed, -1 none */
+  uint64_t drift_ns;                    /* since when */
   uint32_t prev, next;                  /* open list or ended list */
   uint32_t not_found_cnt;               /* "no such order" answers since the last sign of life */
   uint16_t instr_idx;

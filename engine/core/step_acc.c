@@ -161,6 +161,11 @@ static void adopt(tg_core_t *core, tg_core_instr_t *instr) {
   tg_core_tell_position(core, instr);
 }
 
+/* A difference that stood for longer than any event may be under way, and was asked about after that. */
+static bool lasting(const tg_core_t *core, uint64_t since_ns) {
+  return before_snapshot(core, since_ns, (uint64_t)core->conf.order_answer_timeout_ms * (uint64_t)TG_NS_PER_MS);
+}
+
 static void compare_position(tg_core_t *core, tg_core_instr_t *instr) {
   int64_t drift = instr->snap.qty_lots - instr->pos.qty_lots;
   if (instr->last_fill_ns >= core->acc.asked_ns && (drift != 0 || !instr->adopted)) {
@@ -179,12 +184,14 @@ static void compare_position(tg_core_t *core, tg_core_instr_t *instr) {
     absorb_owed(core, instr);
     return;
   }
-  if (!instr->drift_seen || instr->drift_lots != drift) { /* may still be in flight: one more look */
+  if (!instr->drift_seen || instr->drift_lots != drift) { /* may still be in flight: the timer asks once more */
     instr->drift_seen = 1;
+    instr->drift_asked = 0;
     instr->drift_lots = drift;
-    tg_core_ask_sync(core, TG_ALARM_POSITION_DRIFT, false);
+    instr->drift_ns = core->now_ns;
     return;
   }
+  if (!lasting(core, instr->drift_ns)) return;
   tg_core_tell_alarm2(core, TG_ALARM_POSITION_DRIFT, instr->idx, 0, instr->pos.qty_lots, instr->snap.qty_lots,
                       (int64_t)core->acc.no, 0);
   if (core->fsm_in.override == TG_FSM_OVERRIDE_NONE) core->fsm_in.override = TG_FSM_OVERRIDE_PAUSE;
@@ -221,9 +228,10 @@ static void compare_open(tg_core_t *core, tg_order_t *o, const tg_acc_order_t *l
   }
   if (o->drift_lots != line->cum_qty_lots) { /* once more before we believe it */
     o->drift_lots = line->cum_qty_lots;
-    tg_core_ask_sync(core, TG_ALARM_QTY_DRIFT, false);
+    o->drift_ns = core->now_ns;
     return;
   }
+  if (!lasting(core, o->drift_ns)) return;
   o->drift_lots = -1;
   tg_core_tell_alarm2(core, TG_ALARM_QTY_DRIFT, o->instr_idx, o->client_id, o->told_lots, line->cum_qty_lots, o->order_id, 0);
   if (line->cum_qty_lots > o->told_lots) tg_core_order_event(core, o, &ev); /* the rest is owed from now on */

@@ -164,6 +164,11 @@ void tg_core_on_timer(tg_core_t *core, const tg_msg_t *in) {
     if (ev != 0) tg_core_book_events(core, instr, ev);
     tg_feature_on_msg(&instr->feature, in, &instr->book, ev);
     instr->timer_due = 1;
+    bool due = instr->drift_seen && !instr->drift_asked;
+    if (due && core->now_ns - instr->drift_ns > ms(core->conf.order_answer_timeout_ms)) {
+      instr->drift_asked = 1;
+      tg_core_ask_sync(core, TG_ALARM_POSITION_DRIFT, true);
+    }
   }
   if (!core->configured) return;
   order_timers(core);
