@@ -6,11 +6,11 @@
 #include "codecs/client_id.h"
 #include "engine/base/decimal.h"
 
-json_t *tg_json_u64(uint64_t value) {
+json_t *tg_answer_u64(uint64_t value) {
   return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
-json_t *tg_json_e8(int64_t value_e8) {
+json_t *tg_answer_e8(int64_t value_e8) {
   char buf[24];
   return json_stringn(buf, tg_dec_print_short(value_e8, 8, buf));
 }
@@ -27,33 +27,33 @@ static const tg_cfg_symbol_t *symbol_of(const tg_mirror_t *mirror, uint16_t inst
   return cfg->px_dec <= 18 && cfg->qty_dec <= 18 ? cfg : NULL;
 }
 
-json_t *tg_json_px(const tg_mirror_t *mirror, uint16_t instr_idx, int64_t px_ticks) {
+json_t *tg_answer_px(const tg_mirror_t *mirror, uint16_t instr_idx, int64_t px_ticks) {
   const tg_cfg_symbol_t *cfg = symbol_of(mirror, instr_idx);
   return cfg ? scaled(px_ticks, cfg->px_dec, cfg->px_unit) : scaled(px_ticks, 0, 1);
 }
 
-json_t *tg_json_qty(const tg_mirror_t *mirror, uint16_t instr_idx, int64_t qty_lots) {
+json_t *tg_answer_qty(const tg_mirror_t *mirror, uint16_t instr_idx, int64_t qty_lots) {
   const tg_cfg_symbol_t *cfg = symbol_of(mirror, instr_idx);
   return cfg ? scaled(qty_lots, cfg->qty_dec, cfg->qty_unit) : scaled(qty_lots, 0, 1);
 }
 
-json_t *tg_json_symbol(const tg_mirror_t *mirror, uint16_t instr_idx) {
+json_t *tg_answer_symbol(const tg_mirror_t *mirror, uint16_t instr_idx) {
   const tg_cfg_symbol_t *cfg = symbol_of(mirror, instr_idx);
   if (cfg) return json_stringn_nocheck(cfg->symbol, strnlen(cfg->symbol, sizeof cfg->symbol));
   if (instr_idx == TG_INSTR_NONE) return json_string("");
   return json_sprintf("#%u", (unsigned)instr_idx);
 }
 
-json_t *tg_json_client(uint64_t client_id) {
+json_t *tg_answer_client(uint64_t client_id) {
   char text[TG_CLIENT_ID_BYTES];
   if (tg_client_id_letter(tg_client_id_mode(client_id)) == '?') return json_sprintf("~%016llx", (unsigned long long)client_id);
   tg_client_id_print(client_id, text);
   return json_stringn(text, sizeof text);
 }
 
-json_t *tg_json_age_ms(uint64_t now_ns, uint64_t then_ns) {
+json_t *tg_answer_age_ms(uint64_t now_ns, uint64_t then_ns) {
   if (then_ns == 0) return json_null();
-  return tg_json_u64(now_ns > then_ns ? (now_ns - then_ns) / (uint64_t)TG_NS_PER_MS : 0);
+  return tg_answer_u64(now_ns > then_ns ? (now_ns - then_ns) / (uint64_t)TG_NS_PER_MS : 0);
 }
 
 const char *tg_mode_word(uint8_t mode) {
@@ -91,12 +91,12 @@ static json_t *status_books(const tg_mirror_t *mirror, uint64_t now_ns) {
     const tg_mirror_symbol_t *symbol = &mirror->symbol[i];
     if (!symbol->known) continue;
     json_array_append_new(
-        list, json_pack("{s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "symbol", tg_json_symbol(mirror, i), "state",
+        list, json_pack("{s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "symbol", tg_answer_symbol(mirror, i), "state",
                         tg_book_state_name(symbol->book_state), "reason", tg_book_reason_name(symbol->book_reason), "bid",
-                        tg_json_px(mirror, i, symbol->top.bid_px_ticks), "ask", tg_json_px(mirror, i, symbol->top.ask_px_ticks),
-                        "age_ms", tg_json_age_ms(now_ns, symbol->top_ns), "updates", tg_json_u64(symbol->book_updates), "gaps",
-                        tg_json_u64(symbol->book_gap_cnt), "open_orders", tg_json_u64(symbol->open_orders), "position",
-                        tg_json_qty(mirror, i, symbol->position.qty_lots)));
+                        tg_answer_px(mirror, i, symbol->top.bid_px_ticks), "ask", tg_answer_px(mirror, i, symbol->top.ask_px_ticks),
+                        "age_ms", tg_answer_age_ms(now_ns, symbol->top_ns), "updates", tg_answer_u64(symbol->book_updates), "gaps",
+                        tg_answer_u64(symbol->book_gap_cnt), "open_orders", tg_answer_u64(symbol->open_orders), "position",
+                        tg_answer_qty(mirror, i, symbol->position.qty_lots)));
   }
   return list;
 }
@@ -107,7 +107,7 @@ static json_t *status_sessions(const tg_mirror_t *mirror, uint64_t now_ns) {
     const tg_mirror_link_t *link = &mirror->link[i];
     if (!link->known) continue;
     json_array_append_new(list, json_pack("{s:s,s:b,s:o,s:o,s:i}", "session", tg_session_name(i), "up", link->link.up != 0,
-                                          "for_ms", tg_json_age_ms(now_ns, link->since_ns), "downs", tg_json_u64(link->downs),
+                                          "for_ms", tg_answer_age_ms(now_ns, link->since_ns), "downs", tg_answer_u64(link->downs),
                                           "generation", (int)link->link.gen));
   }
   return list;
@@ -115,19 +115,19 @@ static json_t *status_sessions(const tg_mirror_t *mirror, uint64_t now_ns) {
 
 static json_t *status_counts(const tg_mirror_t *mirror) {
   const tg_mirror_counts_t *counts = &mirror->counts;
-  return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "messages_in", tg_json_u64(counts->in), "messages_out",
-                   tg_json_u64(counts->out), "book_updates", tg_json_u64(counts->book_updates), "book_gaps",
-                   tg_json_u64(counts->book_gaps), "orders_open", tg_json_u64(mirror->order_open), "orders_placed",
-                   tg_json_u64(counts->orders_placed), "orders_amended", tg_json_u64(counts->orders_amended),
-                   "orders_cancelled", tg_json_u64(counts->orders_cancelled), "fills", tg_json_u64(counts->fills),
-                   "maker_fills", tg_json_u64(counts->maker_fills));
+  return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "messages_in", tg_answer_u64(counts->in), "messages_out",
+                   tg_answer_u64(counts->out), "book_updates", tg_answer_u64(counts->book_updates), "book_gaps",
+                   tg_answer_u64(counts->book_gaps), "orders_open", tg_answer_u64(mirror->order_open), "orders_placed",
+                   tg_answer_u64(counts->orders_placed), "orders_amended", tg_answer_u64(counts->orders_amended),
+                   "orders_cancelled", tg_answer_u64(counts->orders_cancelled), "fills", tg_answer_u64(counts->fills),
+                   "maker_fills", tg_answer_u64(counts->maker_fills));
 }
 
 json_t *tg_answer_alarm_counts(const tg_mirror_t *mirror) {
   json_t *object = json_object();
   for (unsigned i = 1; i < TG_ALARM_CNT && i < 64; i++) {
     if (i == TG_ALARM_CMD_DONE || mirror->counts.alarm[i] == 0) continue;
-    json_object_set_new(object, tg_alarm_name(i), tg_json_u64(mirror->counts.alarm[i]));
+    json_object_set_new(object, tg_alarm_name(i), tg_answer_u64(mirror->counts.alarm[i]));
   }
   return object;
 }
@@ -142,9 +142,9 @@ static json_t *status_pnl(const tg_mirror_t *mirror) {
     funding += position->funding_e8;
     unrealised += position->unrealised_e8;
   }
-  return json_pack("{s:o,s:o,s:o,s:o,s:o}", "realised", tg_json_e8(realised), "commission", tg_json_e8(commission), "funding",
-                   tg_json_e8(funding), "unrealised", tg_json_e8(unrealised), "net",
-                   tg_json_e8(realised - commission + funding));
+  return json_pack("{s:o,s:o,s:o,s:o,s:o}", "realised", tg_answer_e8(realised), "commission", tg_answer_e8(commission), "funding",
+                   tg_answer_e8(funding), "unrealised", tg_answer_e8(unrealised), "net",
+                   tg_answer_e8(realised - commission + funding));
 }
 
 json_t *tg_answer_status(const tg_question_t *question) {
@@ -152,13 +152,13 @@ json_t *tg_answer_status(const tg_question_t *question) {
   const tg_mirror_t *mirror = cfg->mirror;
   json_t *answer = tg_answer_begin(question);
   json_t *more =
-      json_pack("{s:o,s:s,s:o,s:s,s:s,s:o,s:b,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "epoch", tg_json_u64(cfg->epoch), "engine",
-                cfg->engine, "uptime_ms", tg_json_age_ms(question->now_ns, cfg->started_ns), "state",
+      json_pack("{s:o,s:s,s:o,s:s,s:s,s:o,s:b,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "epoch", tg_answer_u64(cfg->epoch), "engine",
+                cfg->engine, "uptime_ms", tg_answer_age_ms(question->now_ns, cfg->started_ns), "state",
                 cfg->names->fsm_state(mirror->state), "state_reason", cfg->names->fsm_reason(mirror->state_reason), "state_ms",
-                tg_json_age_ms(question->now_ns, mirror->state_since_ns), "armed", mirror->armed, "kill", mirror->kill,
+                tg_answer_age_ms(question->now_ns, mirror->state_since_ns), "armed", mirror->armed, "kill", mirror->kill,
                 "counts", status_counts(mirror), "pnl", status_pnl(mirror), "books", status_books(mirror, question->now_ns),
                 "sessions", status_sessions(mirror, question->now_ns), "alarms", tg_answer_alarm_counts(mirror), "sync_age_ms",
-                tg_json_age_ms(question->now_ns, mirror->sync_good_ns), "journal_ok",
+                tg_answer_age_ms(question->now_ns, mirror->sync_good_ns), "journal_ok",
                 mirror->health[TG_HEALTH_JOURNAL].what == 0 || mirror->health[TG_HEALTH_JOURNAL].ok != 0);
   if (!answer || !more || json_object_update_new(answer, more) != 0) {
     json_decref(answer);
@@ -179,14 +179,14 @@ static json_t *order_json(const tg_question_t *question, const tg_mirror_order_t
   const tg_mirror_t *mirror = question->cfg->mirror;
   const tg_out_report_t *report = &order->report;
   return json_pack(
-      "{s:o,s:o,s:I,s:s,s:o,s:o,s:o,s:s,s:b,s:b,s:s,s:i,s:o,s:o}", "symbol", tg_json_symbol(mirror, order->instr_idx),
-      "client_id", tg_json_client(report->client_id), "order_id", (json_int_t)report->order_id, "side",
-      report->side == TG_SELL ? "SELL" : "BUY", "price", tg_json_px(mirror, order->instr_idx, report->px_ticks), "qty",
-      tg_json_qty(mirror, order->instr_idx, report->qty_lots), "filled",
-      tg_json_qty(mirror, order->instr_idx, report->cum_qty_lots), "state", question->cfg->names->order_state(report->state),
+      "{s:o,s:o,s:I,s:s,s:o,s:o,s:o,s:s,s:b,s:b,s:s,s:i,s:o,s:o}", "symbol", tg_answer_symbol(mirror, order->instr_idx),
+      "client_id", tg_answer_client(report->client_id), "order_id", (json_int_t)report->order_id, "side",
+      report->side == TG_SELL ? "SELL" : "BUY", "price", tg_answer_px(mirror, order->instr_idx, report->px_ticks), "qty",
+      tg_answer_qty(mirror, order->instr_idx, report->qty_lots), "filled",
+      tg_answer_qty(mirror, order->instr_idx, report->cum_qty_lots), "state", question->cfg->names->order_state(report->state),
       "open", order->open, "reduce_only", (report->order_flags & TG_ORDER_REDUCE_ONLY) != 0, "tif", tg_tif_name(report->tif),
-      "venue_code", (int)report->venue_code, "age_ms", tg_json_age_ms(question->now_ns, order->first_ns), "changed_ms",
-      tg_json_age_ms(question->now_ns, order->last_ns));
+      "venue_code", (int)report->venue_code, "age_ms", tg_answer_age_ms(question->now_ns, order->first_ns), "changed_ms",
+      tg_answer_age_ms(question->now_ns, order->last_ns));
 }
 
 json_t *tg_answer_orders(const tg_question_t *question) {
@@ -199,7 +199,7 @@ json_t *tg_answer_orders(const tg_question_t *question) {
     if (order->used && (order->open || all)) json_array_append_new(list, order_json(question, order));
   }
   json_t *answer = tg_answer_begin(question);
-  json_object_set_new(answer, "open", tg_json_u64(mirror->order_open));
+  json_object_set_new(answer, "open", tg_answer_u64(mirror->order_open));
   json_object_set_new(answer, "orders", list);
   return answer;
 }
@@ -211,7 +211,7 @@ static json_t *average_json(const tg_mirror_symbol_t *symbol) {
   tg_scale_t scale = {symbol->cfg.qty_dec, symbol->cfg.qty_unit};
   if (lots == 0 || !symbol->known || tg_scale_to_e8(lots, scale, &qty_e8) < 0 || qty_e8 == 0) return json_null();
   tg_i128 price_e8 = (tg_i128)symbol->position.cost_e8 * TG_E8 / qty_e8;
-  return price_e8 > INT64_MAX || price_e8 < 0 ? json_null() : tg_json_e8((int64_t)price_e8);
+  return price_e8 > INT64_MAX || price_e8 < 0 ? json_null() : tg_answer_e8((int64_t)price_e8);
 }
 
 json_t *tg_answer_positions(const tg_question_t *question) {
@@ -222,19 +222,19 @@ json_t *tg_answer_positions(const tg_question_t *question) {
     if (!symbol->known && !symbol->has_position) continue;
     const tg_out_position_t *position = &symbol->position;
     json_array_append_new(
-        list, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "symbol", tg_json_symbol(mirror, i), "qty",
-                        tg_json_qty(mirror, i, position->qty_lots), "entry", average_json(symbol), "mark",
-                        tg_json_e8(symbol->mark.mark_e8), "realised", tg_json_e8(position->realised_e8), "commission",
-                        tg_json_e8(position->commission_e8), "funding", tg_json_e8(position->funding_e8), "unrealised",
-                        tg_json_e8(position->unrealised_e8), "net",
-                        tg_json_e8(position->realised_e8 - position->commission_e8 + position->funding_e8)));
+        list, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "symbol", tg_answer_symbol(mirror, i), "qty",
+                        tg_answer_qty(mirror, i, position->qty_lots), "entry", average_json(symbol), "mark",
+                        tg_answer_e8(symbol->mark.mark_e8), "realised", tg_answer_e8(position->realised_e8), "commission",
+                        tg_answer_e8(position->commission_e8), "funding", tg_answer_e8(position->funding_e8), "unrealised",
+                        tg_answer_e8(position->unrealised_e8), "net",
+                        tg_answer_e8(position->realised_e8 - position->commission_e8 + position->funding_e8)));
   }
   for (uint32_t i = 0; i < mirror->balance_cnt; i++) {
     const tg_ex_balance_t *balance = &mirror->balance[i];
     json_array_append_new(
         balances, json_pack("{s:o,s:o,s:o}", "asset",
                             json_stringn_nocheck(balance->asset, strnlen(balance->asset, sizeof balance->asset)), "wallet",
-                            tg_json_e8(balance->wallet_e8), "available", tg_json_e8(balance->available_e8)));
+                            tg_answer_e8(balance->wallet_e8), "available", tg_answer_e8(balance->available_e8)));
   }
   json_t *answer = tg_answer_begin(question);
   json_object_set_new(answer, "positions", list);
@@ -253,8 +253,8 @@ static json_t *side_json(const tg_mirror_t *mirror, uint16_t instr_idx, tg_side_
   tg_md_level_t level;
   tg_book_levels_first(book, side, &cursor);
   for (int i = 0; i < LEVELS && tg_book_levels_next(book, side, &cursor, &level); i++)
-    json_array_append_new(list, json_pack("[o,o]", tg_json_px(mirror, instr_idx, level.px_ticks),
-                                          tg_json_qty(mirror, instr_idx, level.qty_lots)));
+    json_array_append_new(list, json_pack("[o,o]", tg_answer_px(mirror, instr_idx, level.px_ticks),
+                                          tg_answer_qty(mirror, instr_idx, level.qty_lots)));
   return list;
 }
 
@@ -262,12 +262,12 @@ static json_t *book_json(const tg_question_t *question, uint16_t i) {
   const tg_mirror_t *mirror = question->cfg->mirror;
   const tg_mirror_symbol_t *symbol = &mirror->symbol[i];
   const tg_md_top_t *top = &symbol->top;
-  return json_pack("{s:o,s:s,s:s,s:[o,o],s:[o,o],s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o}", "symbol", tg_json_symbol(mirror, i),
+  return json_pack("{s:o,s:s,s:s,s:[o,o],s:[o,o],s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o}", "symbol", tg_answer_symbol(mirror, i),
                    "state", tg_book_state_name(symbol->book_state), "reason", tg_book_reason_name(symbol->book_reason), "bid",
-                   tg_json_px(mirror, i, top->bid_px_ticks), tg_json_qty(mirror, i, top->bid_qty_lots), "ask",
-                   tg_json_px(mirror, i, top->ask_px_ticks), tg_json_qty(mirror, i, top->ask_qty_lots), "update_id",
-                   tg_json_u64(top->update_id), "age_ms", tg_json_age_ms(question->now_ns, symbol->top_ns), "updates",
-                   tg_json_u64(symbol->book_updates), "gaps", tg_json_u64(symbol->book_gap_cnt), "bid_levels",
+                   tg_answer_px(mirror, i, top->bid_px_ticks), tg_answer_qty(mirror, i, top->bid_qty_lots), "ask",
+                   tg_answer_px(mirror, i, top->ask_px_ticks), tg_answer_qty(mirror, i, top->ask_qty_lots), "update_id",
+                   tg_answer_u64(top->update_id), "age_ms", tg_answer_age_ms(question->now_ns, symbol->top_ns), "updates",
+                   tg_answer_u64(symbol->book_updates), "gaps", tg_answer_u64(symbol->book_gap_cnt), "bid_levels",
                    symbol->book ? (int)tg_book_level_cnt(symbol->book, TG_BUY) : 0, "ask_levels",
                    symbol->book ? (int)tg_book_level_cnt(symbol->book, TG_SELL) : 0, "bids", side_json(mirror, i, TG_BUY),
                    "asks", side_json(mirror, i, TG_SELL));
@@ -300,19 +300,19 @@ json_t *tg_answer_gates(const tg_question_t *question) {
       uint64_t cnt = counts->gate_first[bit][sub];
       if (cnt == 0) continue;
       sum += cnt;
-      json_object_set_new(first, tg_cold_gate_reason(bit, sub), tg_json_u64(cnt));
+      json_object_set_new(first, tg_cold_gate_reason(bit, sub), tg_answer_u64(cnt));
     }
-    if (counts->gate_any[bit]) json_object_set_new(any, tg_cold_gate_reason(bit, 0), tg_json_u64(counts->gate_any[bit]));
+    if (counts->gate_any[bit]) json_object_set_new(any, tg_cold_gate_reason(bit, 0), tg_answer_u64(counts->gate_any[bit]));
   }
   for (unsigned state = 0; state < TG_COLD_FSM_STATES; state++) {
     for (unsigned intent = 0; intent < 4; intent++) {
       if (counts->blocked[state][intent] == 0) continue;
       json_array_append_new(blocked, json_pack("{s:s,s:s,s:o}", "state", question->cfg->names->fsm_state(state), "intent",
-                                               tg_intent_name(intent), "count", tg_json_u64(counts->blocked[state][intent])));
+                                               tg_intent_name(intent), "count", tg_answer_u64(counts->blocked[state][intent])));
     }
   }
   json_t *answer = tg_answer_begin(question);
-  json_object_set_new(answer, "blocked", tg_json_u64(sum));
+  json_object_set_new(answer, "blocked", tg_answer_u64(sum));
   json_object_set_new(answer, "gate_blocks", first);
   json_object_set_new(answer, "gate_bits", any);
   json_object_set_new(answer, "by_state", blocked);

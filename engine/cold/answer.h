@@ -47,14 +47,14 @@ json_t *tg_answer_alarm_counts(const tg_mirror_t *mirror);
 const char *tg_mode_word(uint8_t mode);
 
 /* Strings of numbers, exact. */
-json_t *tg_json_e8(int64_t value_e8);
-json_t *tg_json_px(const tg_mirror_t *mirror, uint16_t instr_idx, int64_t px_ticks);
-json_t *tg_json_qty(const tg_mirror_t *mirror, uint16_t instr_idx, int64_t qty_lots);
+json_t *tg_answer_e8(int64_t value_e8);
+json_t *tg_answer_px(const tg_mirror_t *mirror, uint16_t instr_idx, int64_t px_ticks);
+json_t *tg_answer_qty(const tg_mirror_t *mirror, uint16_t instr_idx, int64_t qty_lots);
 /* Symbol, or "#3" for an instrument without a name, "" for none. */
-json_t *tg_json_symbol(const tg_mirror_t *mirror, uint16_t instr_idx);
-json_t *tg_json_client(uint64_t client_id);
+json_t *tg_answer_symbol(const tg_mirror_t *mirror, uint16_t instr_idx);
+json_t *tg_answer_client(uint64_t client_id);
 /* A count or an age that may be "never" (null). */
-json_t *tg_json_age_ms(uint64_t now_ns, uint64_t then_ns);
-json_t *tg_json_u64(uint64_t value);
+json_t *tg_answer_age_ms(uint64_t now_ns, uint64_t then_ns);
+json_t *tg_answer_u64(uint64_t value);
 
 #endif

@@ -18,11 +18,11 @@ static json_t *decision_json(const tg_question_t *question, const tg_msg_t *msg)
   const tg_out_decision_t *decision = &msg->u.out_decision;
   const tg_mirror_t *mirror = question->cfg->mirror;
   return json_pack(
-      "{s:o,s:o,s:s,s:s,s:s,s:s,s:o,s:o,s:i,s:s,s:o,s:s}", "age_ms", tg_json_age_ms(question->now_ns, msg->ts_ns), "symbol",
-      tg_json_symbol(mirror, msg->instr_idx), "decision", question->cfg->names->decision(decision->decision), "reason",
+      "{s:o,s:o,s:s,s:s,s:s,s:s,s:o,s:o,s:i,s:s,s:o,s:s}", "age_ms", tg_answer_age_ms(question->now_ns, msg->ts_ns), "symbol",
+      tg_answer_symbol(mirror, msg->instr_idx), "decision", question->cfg->names->decision(decision->decision), "reason",
       question->cfg->names->decision_reason(decision->reason), "intent", tg_intent_name(decision->intent), "side",
-      decision->side == TG_SELL ? "SELL" : "BUY", "price", tg_json_px(mirror, msg->instr_idx, decision->px_ticks), "qty",
-      tg_json_qty(mirror, msg->instr_idx, decision->qty_lots), "level", (int)decision->level, "gate",
+      decision->side == TG_SELL ? "SELL" : "BUY", "price", tg_answer_px(mirror, msg->instr_idx, decision->px_ticks), "qty",
+      tg_answer_qty(mirror, msg->instr_idx, decision->qty_lots), "level", (int)decision->level, "gate",
       decision->gate_mask ? tg_cold_gate_reason(decision->gate, decision->sub_code) : "", "gate_mask",
       json_sprintf("%llx", (unsigned long long)decision->gate_mask), "state", question->cfg->names->fsm_state(decision->state));
 }
@@ -37,7 +37,7 @@ static json_t *ring_answer(const tg_question_t *question, const tg_mirror_ring_t
   for (int64_t i = 0; i < wanted && (msg = tg_mirror_ring_at(ring, (uint64_t)i)) != NULL; i++)
     json_array_append_new(list, one(question, msg));
   json_t *answer = tg_answer_begin(question);
-  json_object_set_new(answer, "count", tg_json_u64(ring->next));
+  json_object_set_new(answer, "count", tg_answer_u64(ring->next));
   json_object_set_new(answer, key, list);
   return answer;
 }
@@ -52,7 +52,7 @@ json_t *tg_answer_decisions(const tg_question_t *question) {
       if (counts->decision[d][r] == 0) continue;
       json_array_append_new(totals,
                             json_pack("{s:s,s:s,s:o}", "decision", question->cfg->names->decision(d), "reason",
-                                      question->cfg->names->decision_reason(r), "count", tg_json_u64(counts->decision[d][r])));
+                                      question->cfg->names->decision_reason(r), "count", tg_answer_u64(counts->decision[d][r])));
     }
   }
   json_object_set_new(answer, "totals", totals);
@@ -64,12 +64,12 @@ static json_t *fill_json(const tg_question_t *question, const tg_msg_t *msg) {
   const tg_mirror_t *mirror = question->cfg->mirror;
   const tg_mirror_order_t *order = tg_mirror_order(mirror, fill->client_id);
   bool sold = order ? order->report.side == TG_SELL : (msg->flags & TG_F_ASK) != 0;
-  return json_pack("{s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:b}", "age_ms", tg_json_age_ms(question->now_ns, msg->ts_ns),
-                   "symbol", tg_json_symbol(mirror, msg->instr_idx), "client_id", tg_json_client(fill->client_id), "side",
-                   sold ? "SELL" : "BUY", "trade_id", tg_json_u64(fill->trade_id), "price",
-                   tg_json_px(mirror, msg->instr_idx, fill->px_ticks), "qty",
-                   tg_json_qty(mirror, msg->instr_idx, fill->qty_lots), "commission", tg_json_e8(fill->commission_e8),
-                   "realised", tg_json_e8(fill->realised_e8), "maker", (msg->flags & TG_F_MAKER) != 0);
+  return json_pack("{s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:b}", "age_ms", tg_answer_age_ms(question->now_ns, msg->ts_ns),
+                   "symbol", tg_answer_symbol(mirror, msg->instr_idx), "client_id", tg_answer_client(fill->client_id), "side",
+                   sold ? "SELL" : "BUY", "trade_id", tg_answer_u64(fill->trade_id), "price",
+                   tg_answer_px(mirror, msg->instr_idx, fill->px_ticks), "qty",
+                   tg_answer_qty(mirror, msg->instr_idx, fill->qty_lots), "commission", tg_answer_e8(fill->commission_e8),
+                   "realised", tg_answer_e8(fill->realised_e8), "maker", (msg->flags & TG_F_MAKER) != 0);
 }
 
 json_t *tg_answer_fills(const tg_question_t *question) {
@@ -80,11 +80,11 @@ static json_t *trip_json(const tg_question_t *question, const tg_msg_t *msg) {
   const tg_out_trip_t *trip = &msg->u.out_trip;
   const tg_mirror_t *mirror = question->cfg->mirror;
   return json_pack(
-      "{s:o,s:o,s:o,s:s,s:o,s:o,s:o}", "age_ms", tg_json_age_ms(question->now_ns, msg->ts_ns), "symbol",
-      tg_json_symbol(mirror, msg->instr_idx), "trip", tg_json_u64(trip->u.first.trip_no), "direction",
+      "{s:o,s:o,s:o,s:s,s:o,s:o,s:o}", "age_ms", tg_answer_age_ms(question->now_ns, msg->ts_ns), "symbol",
+      tg_answer_symbol(mirror, msg->instr_idx), "trip", tg_answer_u64(trip->u.first.trip_no), "direction",
       trip->u.first.qty_lots < 0 ? "SHORT" : "LONG", "qty",
-      tg_json_qty(mirror, msg->instr_idx, trip->u.first.qty_lots < 0 ? -trip->u.first.qty_lots : trip->u.first.qty_lots),
-      "gross", tg_json_e8(trip->u.first.gross_e8), "net", tg_json_e8(trip->u.first.net_e8));
+      tg_answer_qty(mirror, msg->instr_idx, trip->u.first.qty_lots < 0 ? -trip->u.first.qty_lots : trip->u.first.qty_lots),
+      "gross", tg_answer_e8(trip->u.first.gross_e8), "net", tg_answer_e8(trip->u.first.net_e8));
 }
 
 json_t *tg_answer_trips(const tg_question_t *question) {
@@ -94,11 +94,11 @@ json_t *tg_answer_trips(const tg_question_t *question) {
 static json_t *transition_json(const tg_question_t *question, const tg_msg_t *msg) {
   const tg_out_state_t *state = &msg->u.out_state;
   const tg_cold_names_t *names = question->cfg->names;
-  return json_pack("{s:o,s:o,s:s,s:s,s:s,s:i,s:o,s:o,s:o,s:o}", "ts_ns", tg_json_u64(msg->ts_ns), "age_ms",
-                   tg_json_age_ms(question->now_ns, msg->ts_ns), "from", names->fsm_state(state->from), "to",
+  return json_pack("{s:o,s:o,s:s,s:s,s:s,s:i,s:o,s:o,s:o,s:o}", "ts_ns", tg_answer_u64(msg->ts_ns), "age_ms",
+                   tg_answer_age_ms(question->now_ns, msg->ts_ns), "from", names->fsm_state(state->from), "to",
                    names->fsm_state(state->to), "reason", names->fsm_reason(state->reason), "inputs", (int)state->inputs_bits,
-                   "feed_age_ns", tg_json_u64(state->feed_age_ns), "sync_age_ns", tg_json_u64(state->sync_age_ns), "toxicity",
-                   tg_json_e8(state->toxicity_e8), "gross", tg_json_e8(state->gross_e8));
+                   "feed_age_ns", tg_answer_u64(state->feed_age_ns), "sync_age_ns", tg_answer_u64(state->sync_age_ns), "toxicity",
+                   tg_answer_e8(state->toxicity_e8), "gross", tg_answer_e8(state->gross_e8));
 }
 
 json_t *tg_answer_transitions(const tg_question_t *question) {
@@ -107,9 +107,9 @@ json_t *tg_answer_transitions(const tg_question_t *question) {
 
 static json_t *alarm_json(const tg_question_t *question, const tg_msg_t *msg) {
   const tg_out_alarm_t *alarm = &msg->u.out_alarm;
-  return json_pack("{s:o,s:s,s:o,s:o,s:I,s:I}", "age_ms", tg_json_age_ms(question->now_ns, msg->ts_ns), "alarm",
-                   tg_alarm_name(alarm->what), "symbol", tg_json_symbol(question->cfg->mirror, msg->instr_idx), "client_id",
-                   alarm->client_id ? tg_json_client(alarm->client_id) : json_string(""), "ours", (json_int_t)alarm->ours,
+  return json_pack("{s:o,s:s,s:o,s:o,s:I,s:I}", "age_ms", tg_answer_age_ms(question->now_ns, msg->ts_ns), "alarm",
+                   tg_alarm_name(alarm->what), "symbol", tg_answer_symbol(question->cfg->mirror, msg->instr_idx), "client_id",
+                   alarm->client_id ? tg_answer_client(alarm->client_id) : json_string(""), "ours", (json_int_t)alarm->ours,
                    "venue", (json_int_t)alarm->venue);
 }
 
@@ -158,7 +158,7 @@ json_t *tg_answer_config(const tg_question_t *question) {
 json_t *tg_answer_version(const tg_question_t *question) {
   json_t *answer = tg_answer_begin(question);
   json_object_set_new(answer, "engine", json_string(question->cfg->engine));
-  json_object_set_new(answer, "epoch", tg_json_u64(question->cfg->epoch));
+  json_object_set_new(answer, "epoch", tg_answer_u64(question->cfg->epoch));
   json_object_set_new(answer, "message_format", json_integer(TG_MSG_FORMAT_VERSION));
   return answer;
 }

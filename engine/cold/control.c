@@ -98,6 +98,8 @@ static void send_some(tg_control_t *ctl, client_t *client) {
 
 /* Takes the document's reference. */
 static void answer(tg_control_t *ctl, client_t *client, json_t *document) {
+  if (document && !json_object_get(document, "mode"))
+    json_object_set_new(document, "mode", json_string(tg_mode_word(ctl->cfg.mode)));
   char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
   json_decref(document);
   size_t len = text ? strlen(text) : 0;
@@ -184,17 +186,27 @@ static void receive(tg_control_t *ctl, client_t *client) {
   take_lines(ctl, client);
 }
 
+/* A free place; when there is none, that of the idlest client of a lesser role: viewers cannot keep an operator out. */
+static client_t *place_for(tg_control_t *ctl, uint8_t role) {
+  client_t *victim = NULL;
+  for (int i = 0; i < TG_CTL_CLIENTS; i++) {
+    client_t *client = &ctl->client[i];
+    if (client->fd < 0) return client;
+    if (client->role < role && !client->waiting && (!victim || client->active_ns < victim->active_ns)) victim = client;
+  }
+  if (victim) client_close(ctl, victim);
+  return victim;
+}
+
 static void accept_all(tg_control_t *ctl) {
   for (int i = 0; i < TG_CTL_CLIENTS; i++) {
     int fd = accept4(ctl->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
     struct ucred peer;
     socklen_t len = sizeof peer;
-    client_t *client = NULL;
-    for (int c = 0; c < TG_CTL_CLIENTS && !client; c++) {
-      if (ctl->client[c].fd < 0) client = &ctl->client[c];
-    }
-    if (!client || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
+    bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0;
+    client_t *client = known ? place_for(ctl, role_of(ctl, (uint32_t)peer.uid)) : NULL;
+    if (!client) {
       ctl->stats.refused_full++;
       (void)!send(fd, refuse_full, sizeof refuse_full - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
       close(fd);
@@ -211,9 +223,9 @@ static void accept_all(tg_control_t *ctl) {
 
 /* ---- commands' ends ---- */
 
-static json_t *command_json(const client_t *client, bool ok, const char *error, const char *code) {
-  json_t *document =
-      json_pack("{s:b,s:s,s:I}", "ok", ok, "command", tg_verb_name(client->verb), "cmd_no", (json_int_t)client->cmd_no);
+static json_t *command_json(const tg_control_t *ctl, const client_t *client, bool ok, const char *error, const char *code) {
+  json_t *document = json_pack("{s:b,s:s,s:s,s:I}", "ok", ok, "mode", tg_mode_word(ctl->cfg.mode), "command",
+                               tg_verb_name(client->verb), "cmd_no", (json_int_t)client->cmd_no);
   if (!ok) {
     json_object_set_new(document, "error", json_string(error));
     json_object_set_new(document, "code", json_string(code));
@@ -238,7 +250,7 @@ void tg_control_on_msg(tg_control_t *ctl, const tg_msg_t *msg) {
     int err = alarm->venue < 0 ? (int)-alarm->venue : (int)alarm->venue;
     char text[128];
     snprintf(text, sizeof text, "refused by the engine: %s", tg_err_text(err));
-    finish_command(ctl, client, command_json(client, done, text, tg_err_name(err)));
+    finish_command(ctl, client, command_json(ctl, client, done, text, tg_err_name(err)));
   }
 }
 
@@ -248,9 +260,9 @@ static void check_times(tg_control_t *ctl, client_t *client) {
   if (client->waiting) {
     if (ctl->now_ns < client->deadline_ns) return;
     ctl->stats.unknown_outcomes++;
-    finish_command(
-        ctl, client,
-        command_json(client, false, "unknown: sent, but the engine has not said what became of it; ask `status`", "EUNKNOWN"));
+    finish_command(ctl, client,
+                   command_json(ctl, client, false,
+                                "unknown: sent, but the engine has not said what became of it; ask `status`", "EUNKNOWN"));
     return;
   }
   if (ctl->now_ns > client->active_ns + (uint64_t)TG_CTL_IDLE_MS * (uint64_t)TG_NS_PER_MS) {

@@ -133,14 +133,14 @@ static json_t *last_decisions(const tg_mirror_t *mirror) {
   for (uint64_t i = 0; i < KEPT && (msg = tg_mirror_ring_at(&mirror->decisions, i)) != NULL; i++) {
     const tg_out_decision_t *decision = &msg->u.out_decision;
     json_array_append_new(
-        list, json_pack("{s:o,s:o,s:s,s:s,s:s,s:o,s:s,s:o,s:o,s:o}", "ts_ns", tg_json_u64(msg->ts_ns), "symbol",
-                        tg_json_symbol(mirror, msg->instr_idx), "decision", mirror->names->decision(decision->decision),
+        list, json_pack("{s:o,s:o,s:s,s:s,s:s,s:o,s:s,s:o,s:o,s:o}", "ts_ns", tg_answer_u64(msg->ts_ns), "symbol",
+                        tg_answer_symbol(mirror, msg->instr_idx), "decision", mirror->names->decision(decision->decision),
                         "reason", mirror->names->decision_reason(decision->reason), "intent", tg_intent_name(decision->intent),
                         "gate_mask", json_sprintf("%016llx", (unsigned long long)decision->gate_mask), "gate",
                         decision->gate_mask ? tg_cold_gate_reason(decision->gate, decision->sub_code) : "", "price",
-                        tg_json_px(mirror, msg->instr_idx, decision->px_ticks), "qty",
-                        tg_json_qty(mirror, msg->instr_idx, decision->qty_lots), "client_id",
-                        decision->client_id ? tg_json_client(decision->client_id) : json_string("")));
+                        tg_answer_px(mirror, msg->instr_idx, decision->px_ticks), "qty",
+                        tg_answer_qty(mirror, msg->instr_idx, decision->qty_lots), "client_id",
+                        decision->client_id ? tg_answer_client(decision->client_id) : json_string("")));
   }
   return list;
 }
@@ -167,12 +167,12 @@ int tg_evidence_transition(const tg_evidence_cfg_t *cfg, const tg_mirror_t *mirr
   const tg_out_state_t *out = &state->u.out_state;
   const tg_cold_names_t *words = mirror->names;
   json_t *documents[] = {
-      json_pack("{s:o,s:s,s:s,s:s,s:o,s:s}", "ts_ns", tg_json_u64(state->ts_ns), "from", words->fsm_state(out->from), "to",
-                words->fsm_state(out->to), "reason", words->fsm_reason(out->reason), "epoch", tg_json_u64(cfg->epoch), "mode",
+      json_pack("{s:o,s:s,s:s,s:s,s:o,s:s}", "ts_ns", tg_answer_u64(state->ts_ns), "from", words->fsm_state(out->from), "to",
+                words->fsm_state(out->to), "reason", words->fsm_reason(out->reason), "epoch", tg_answer_u64(cfg->epoch), "mode",
                 tg_mode_word(cfg->mode)),
-      json_pack("{s:i,s:o,s:o,s:o,s:o,s:o}", "bits", (int)out->inputs_bits, "entered_ns", tg_json_u64(out->entered_ns),
-                "feed_age_ns", tg_json_u64(out->feed_age_ns), "sync_age_ns", tg_json_u64(out->sync_age_ns), "toxicity",
-                tg_json_e8(out->toxicity_e8), "gross", tg_json_e8(out->gross_e8)),
+      json_pack("{s:i,s:o,s:o,s:o,s:o,s:o}", "bits", (int)out->inputs_bits, "entered_ns", tg_answer_u64(out->entered_ns),
+                "feed_age_ns", tg_answer_u64(out->feed_age_ns), "sync_age_ns", tg_answer_u64(out->sync_age_ns), "toxicity",
+                tg_answer_e8(out->toxicity_e8), "gross", tg_answer_e8(out->gross_e8)),
       json_pack("[o,o]", permission_row(words, out->from), permission_row(words, out->to)),
       last_decisions(mirror),
   };
@@ -182,12 +182,12 @@ int tg_evidence_transition(const tg_evidence_cfg_t *cfg, const tg_mirror_t *mirr
 int tg_evidence_mismatch(const tg_evidence_cfg_t *cfg, uint64_t number, uint64_t ts_ns, const char *rule, const tg_acct_t *acct,
                          const tg_msg_t *alarm) {
   static const char *const names[] = {"mismatch.json"};
-  json_t *document = json_pack("{s:o,s:s,s:o,s:s}", "ts_ns", tg_json_u64(ts_ns), "rule", rule, "epoch", tg_json_u64(cfg->epoch),
+  json_t *document = json_pack("{s:o,s:s,s:o,s:s}", "ts_ns", tg_answer_u64(ts_ns), "rule", rule, "epoch", tg_answer_u64(cfg->epoch),
                                "mode", tg_mode_word(cfg->mode));
   if (alarm) {
     const tg_out_alarm_t *out = &alarm->u.out_alarm;
     json_object_set_new(document, "instrument", json_integer(alarm->instr_idx));
-    json_object_set_new(document, "client_id", tg_json_client(out->client_id));
+    json_object_set_new(document, "client_id", tg_answer_client(out->client_id));
     json_object_set_new(document, "ours", json_integer((json_int_t)out->ours));
     json_object_set_new(document, "venue", json_integer((json_int_t)out->venue));
   }
