@@ -15,13 +15,14 @@
 #define ORDERS_MAX 24000
 #define ORDERS_AIM 1800 /* resting orders that cancels steer towards */
 #define LAG_MAX_S 0.5
+#define WIDE_BPS 0.4 /* a wider spread draws market makers */
 
 enum regime { QUIET, NORMAL, TREND, BURST, REGIME_CNT };
 
 /* events/s, volatility in bps per root second, mean length in s, weight when the next regime is drawn */
 static const struct {
   double rate, vol_bps, length_s, weight;
-} regime_of[REGIME_CNT] = {{80, 0.8, 4.0, 0.22}, {190, 1.8, 6.0, 0.46}, {300, 2.0, 4.0, 0.24}, {2500, 8.0, 0.35, 0.08}};
+} regime_of[REGIME_CNT] = {{80, 0.8, 4.0, 0.22}, {190, 1.9, 6.0, 0.46}, {300, 2.0, 4.0, 0.24}, {2500, 8.0, 0.35, 0.08}};
 
 struct vs_synth {
   vs_venue *v;
@@ -53,9 +54,9 @@ static void next_regime(struct vs_synth *s) {
   s->regime = (enum regime)k;
   s->regime_end = s->t + vs_rng_exp(&s->rng, regime_of[k].length_s);
   s->drift = 0;
-  if (k == TREND) { /* 1..4 bps a second, against the deviation more often than with it */
+  if (k == TREND) { /* 1..3.5 bps a second, against the deviation more often than with it */
     double sign = vs_rng_unit(&s->rng) < 0.5 + s->x * 60.0 ? -1.0 : 1.0;
-    s->drift = sign * (1.0 + 3.0 * vs_rng_unit(&s->rng)) * 1e-4;
+    s->drift = sign * (1.0 + 2.5 * vs_rng_unit(&s->rng)) * 1e-4;
   }
 }
 
@@ -99,6 +100,20 @@ static void add_limit(vs_venue *v, int side) {
     lvl = side == VS_BUY ? touch - 1 : touch + 1;
   }
   (void)vs_book_add(&v->book, side, lvl, draw_qty(v, bps < 1.0 ? 0.03 : 0.08), VS_NONE);
+}
+
+/* A market maker closes a wide spread: quotes near the fair price on the side whose touch is further from it. */
+static bool tighten(vs_venue *v) {
+  struct vs_synth *s = v->synth;
+  int32_t bid = v->book.best[VS_BUY];
+  int32_t ask = v->book.best[VS_SELL];
+  double mid = fair(s) / s->tick;
+  if (bid == VS_NONE || ask == VS_NONE || (ask - bid) < (int32_t)(mid * WIDE_BPS * 1e-4)) return false;
+  int side = mid - bid > ask - mid ? VS_BUY : VS_SELL;
+  double off = 0.5 + vs_rng_exp(&s->rng, mid * 0.15e-4);
+  int32_t lvl = (int32_t)(side == VS_BUY ? floor(mid - off) : ceil(mid + off));
+  if (side == VS_BUY ? lvl >= ask || lvl <= bid : lvl <= bid || lvl >= ask) return false;
+  return vs_book_add(&v->book, side, lvl, draw_qty(v, 0.05), VS_NONE) >= 0;
 }
 
 static void cancel_one(vs_venue *v) {
@@ -152,8 +167,8 @@ static void one_event(vs_venue *v) {
     double push = s->drift > 0 ? 0.2 : s->drift < 0 ? -0.2 : 0.0;
     market_order(v, vs_rng_unit(&s->rng) < 0.25 + 0.5 * lean + push ? VS_BUY : VS_SELL);
   } else if (u < market + 0.25) {
-    (void)(sweep(v) || (cancel_one(v), false));
-  } else {
+    if (!sweep(v) && !tighten(v)) cancel_one(v);
+  } else if (u <= 0.8 || !tighten(v)) {
     double fill = (double)v->book.others_cnt / ORDERS_AIM; /* steer the size of the book */
     if (vs_rng_unit(&s->rng) < 0.62 / (fill < 0.3 ? 0.3 : fill)) {
       double bids = v->book.level_cnt[VS_BUY] + 20.0; /* the thinner side is filled up first */

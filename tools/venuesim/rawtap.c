@@ -75,7 +75,7 @@ static void keep(SSL *ssl, const char *data, size_t len) {
   t->p[t->len] = '\0';
 }
 
-int SSL_read(SSL *ssl, void *buf, int num) {
+__attribute__((visibility("default"), used)) int SSL_read(SSL *ssl, void *buf, int num) {
   size_t n = 0;
   if (num < 0 || SSL_read_ex(ssl, buf, (size_t)num, &n) != 1) {
     return -1; /* SSL_get_error reads the state, not this value */
