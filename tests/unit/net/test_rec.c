@@ -403,7 +403,7 @@ Test(rec, guard_page) {
 }
 
 Test(rec, no_allocation_per_record) {
-  if (!alloc_counts()) cr_skip("built with a sanitizer: it owns malloc");
+  if (!alloc_counts()) cr_skip_test("built with a sanitizer: it owns malloc");
   for (size_t s = 0; s < SUITE_CNT; s++) {
     tls_pair_t pair;
     uint8_t data[300], *wire[64];
@@ -434,9 +434,9 @@ Test(rec, no_allocation_per_record) {
     for (int i = 0; i < 64; i++) free(wire[i]);
     pair_close(&pair);
   }
+  tls_pair_t pair;
   uint64_t before = alloc_cnt();
-  static void *kept; /* static: the compiler may not drop the call */
-  kept = malloc(1);
-  free(kept);
-  cr_assert_eq(alloc_cnt() - before, 1, "the counter counts");
+  pair_open(&pair, 0x0304, NULL);
+  cr_assert_gt(alloc_cnt() - before, 100, "the counter sees what BoringSSL allocates");
+  pair_close(&pair);
 }
