@@ -7,76 +7,76 @@
 #define B(NAME) TG_GATE_BIT(NAME)
 
 /* Faults: each makes one condition of one row true. `also`: bits that must follow from the same input. */
-#define FAULTS(X)                                                                                                            \
-  X(ARMED, NOT_ARMED, 0, "armed", w->snap.armed = 0)                                                                         \
-  X(MODE, MODE_NO_SUBMIT, 0, "mode", w->snap.mode_sends = 0)                                                                 \
-  X(MODE, MODE_NO_SUBMIT, 0, "submit", w->snap.submit = 0)                                                                   \
-  X(KILL, KILL_SWITCH, 0, "kill", w->snap.kill_latched = 1)                                                                  \
-  X(LIMITS, LIMIT_UNSET, 0, "limits", memset(w->limits.unset_for, 1, sizeof w->limits.unset_for))                            \
-  X(ALLOWED, NOT_ALLOWED, 0, "instr", w->instr.flags &= (uint8_t)~TG_GATE_INSTR_KNOWN)                                       \
-  X(ALLOWED, NOT_ALLOWED, 0, "instr", w->instr.flags &= (uint8_t)~TG_GATE_INSTR_ALLOWLISTED)                                 \
-  X(ALLOWED, NOT_ALLOWED, 0, "instr", w->instr.flags |= TG_GATE_INSTR_RESTRICTED)                                            \
-  X(WINDOW, OUTSIDE_WINDOW, 0, "halt", w->instr.flags |= TG_GATE_INSTR_HALTED)                                               \
-  X(WINDOW, OUTSIDE_WINDOW, 0, "from", w->limits.window_from_ns = NOW_NS + 1)                                                \
-  X(WINDOW, OUTSIDE_WINDOW, 0, "until", w->limits.window_until_ns = NOW_NS)                                                  \
-  X(WINDOW, OUTSIDE_WINDOW, 0, "type", w->instr.type_mask = 1u << TG_TYPE_MARKET)                                            \
-  X(SHAPE, BAD_TICK, 0, "px_step", w->filters.px_step = tg_step_make(11))                                                     \
-  X(SHAPE, BAD_TICK, 0, "px_min", w->filters.min_px_ticks = 619991)                                                          \
-  X(SHAPE, BAD_TICK, 0, "px_max", w->filters.max_px_ticks = 619989)                                                          \
-  X(SHAPE, BAD_TICK, 0, "ready", w->filters.ready = TG_FILTERS_SYMBOL)                                                       \
-  X(SHAPE, BAD_LOT, 0, "qty_step", w->filters.qty_step = tg_step_make(3))                                                    \
-  X(SHAPE, BAD_QTY, 0, "qty_min", w->filters.min_qty_lots = 11)                                                              \
-  X(SHAPE, BAD_QTY, 0, "qty_max", w->filters.max_qty_lots = 9)                                                               \
-  X(SHAPE, BAD_QTY, 0, "rem", w->req.rem_lots = 0)                                                                           \
-  X(SHAPE, BAD_QTY, 0, "rem", w->req.rem_lots = 11)                                                                          \
-  X(SHAPE, BAD_NOTIONAL, 0, "notional_min", w->filters.min_units = (tg_u128)1 << 60)                                         \
-  X(SHAPE, BAD_NOTIONAL, 0, "notional_max", w->filters.max_units = 1)                                                        \
-  X(MARKET_DATA, BOOK_NOT_LIVE, 0, "book", w->instr.book_state = TG_BOOK_UNSYNCED)                                           \
-  X(MARKET_DATA, BOOK_NOT_LIVE, 0, "book", w->instr.book_state = TG_BOOK_SYNCING)                                            \
-  X(MARKET_DATA, BOOK_NOT_LIVE, 0, "book", w->instr.book_state = TG_BOOK_STALE)                                              \
-  X(MARKET_DATA, BOOK_NOT_LIVE, B(COLLAR), "touch", w->instr.ask_px_ticks = 620000)                                          \
-  X(MARKET_DATA, BOOK_NOT_LIVE, B(COLLAR), "touch", w->instr.bid_px_ticks = 0)                                               \
-  X(MARKET_DATA, BOOK_NOT_LIVE, B(COLLAR), "touch", w->instr.ask_px_ticks = 0)                                               \
-  X(MARKET_DATA, STALE_DATA, 0, "book_rx", w->instr.book_rx_ns = NOW_NS - 3001 * (uint64_t)TG_NS_PER_MS)                     \
-  X(MARKET_DATA, STALE_DATA, 0, "book_rx", w->instr.book_rx_ns = 0)                                                          \
-  X(MARKET_DATA, STALE_DATA, 0, "book_rx", w->instr.book_rx_ns = NOW_NS + 2 * (uint64_t)TG_NS_PER_S)                         \
-  X(MARKET_DATA, SESSION_STALE, 0, "session", w->snap.session_rx_ns = NOW_NS - 200001 * (uint64_t)TG_NS_PER_MS)              \
-  X(MARKET_DATA, SESSION_STALE, 0, "session", w->snap.session_rx_ns = 0)                                                     \
-  X(CLOCK, CLOCK, 0, "clock", w->snap.clock_known = 0)                                                                       \
-  X(CLOCK, CLOCK, 0, "clock", w->snap.clock_offset_ns = TG_NS_PER_S + 1)                                                     \
-  X(CLOCK, CLOCK, 0, "clock", w->snap.clock_offset_ns = -TG_NS_PER_S; w->snap.clock_error_ns = 1)                            \
-  X(CLOCK, CLOCK, 0, "clock", w->snap.clock_error_ns = -1)                                                                   \
-  X(COLLAR, PRICE_COLLAR, 0, "far", w->req.px_ticks = 600000)                                                                \
-  X(COLLAR, PRICE_COLLAR, 0, "mark", w->instr.mark_e8 = MARK_E8 / 100 * 104)                                                 \
-  X(COLLAR, PRICE_COLLAR, 0, "mark", w->instr.mark_e8 = MARK_E8 / 100 * 96)                                                  \
-  X(COLLAR, NO_REFERENCE, 0, "mark", w->instr.mark_e8 = 0)                                                                   \
-  X(COLLAR, NO_REFERENCE, 0, "mark", w->instr.mark_rx_ns = NOW_NS - 10001 * (uint64_t)TG_NS_PER_MS)                          \
-  X(ORDER_QTY, ORDER_QTY, 0, "order_qty", w->limits.max_order_qty_lots = 9)                                                  \
-  X(ORDER_NOTIONAL, ORDER_NOTIONAL, 0, "order_notional",                                                                     \
-    w->limits.max_order_units = tg_filters_units_of(&w->filters, 619 * TG_E8, false))                                        \
-  X(DUPLICATE, DUPLICATE_ORDER, 0, "dup", w->dup.last_client_id = w->req.client_id)                                          \
-  X(DUPLICATE, DUPLICATE_ORDER, 0, "dup", w->req.client_id = 0)                                                              \
-  X(DUPLICATE, DUPLICATE_ORDER, 0, "dup", w->dup.blind_until_ns = NOW_NS + 1)                                                \
-  X(SELF_MATCH, SELF_MATCH, 0, "own", w->instr.own_ask_px_ticks = 619990)                                                    \
-  X(SELF_MATCH, SELF_MATCH, 0, "own", w->instr.own_ask_px_ticks = 1)                                                         \
-  X(REDUCING, NOT_REDUCING, 0, "reduce_only",                                                                                \
-    w->req.order_flags = TG_ORDER_REDUCE_ONLY; tg_exposure_position(&w->exposure, 0, -9))                                    \
-  X(RATE, RATE_LIMIT, 0, "rate", w->rate.left[TG_INTENT_INCREASE_RISK] = w->rate.left[TG_INTENT_REDUCE_RISK] = 0)            \
-  X(RATE, RATE_LIMIT, 0, "rate", w->rate.pause_until_ns = NOW_NS + 1)                                                        \
-  X(OPEN_ORDERS, MAX_OPEN_ORDERS, 0, "open", w->instr.open_cnt = 40)                                                         \
-  X(OPEN_ORDERS, MAX_OPEN_ORDERS, 0, "open", w->snap.open_cnt = 40)                                                          \
-  X(OPEN_ORDERS, MAX_OPEN_ORDERS, 0, "open", w->snap.in_flight_cnt = 32)                                                     \
-  X(OPEN_ORDERS, MAX_OPEN_ORDERS, 0, "open", w->filters.max_orders = 0)                                                      \
-  X(POSITION, MAX_POSITION, 0, "position", w->limits.max_position_lots = 9)                                                  \
-  X(GROSS, MAX_GROSS, 0, "gross", w->limits.max_gross_q16 = (tg_u128)(619 * TG_E8) << TG_WORTH_Q)                            \
-  X(GROSS, MAX_GROSS, 0, "gross", w->limits.gross_equity_q16 = 65536 * 6 / 100)                                              \
-  X(NET, MAX_NET, 0, "net", w->limits.max_net_q16 = (tg_u128)(619 * TG_E8) << TG_WORTH_Q)                                    \
-  X(NET, MAX_NET, 0, "net", w->limits.net_equity_q16 = 65536 * 6 / 100)                                                      \
-  X(NET, MAX_LEVERAGE, 0, "leverage", w->limits.leverage_q16 = 65536 * 6 / 100)                                              \
-  X(NET, MARGIN, 0, "margin", w->exposure.margin_gross_max_q16 = -1)                                                         \
-  X(NET, MARGIN, 0, "margin", tg_exposure_available(&w->exposure, 61 * TG_E8, 10))                                           \
-  X(DRAWDOWN, DRAWDOWN, 0, "drawdown", w->drawdown.latched = 1)                                                              \
-  X(DRAWDOWN, DRAWDOWN, 0, "drawdown", w->drawdown.fresh_ns = NOW_NS - 10001 * (uint64_t)TG_NS_PER_MS)                       \
+#define FAULTS(X) \
+  X(ARMED, NOT_ARMED, 0, "armed", w->snap.armed = 0) \
+  X(MODE, MODE_NO_SUBMIT, 0, "mode", w->snap.mode_sends = 0) \
+  X(MODE, MODE_NO_SUBMIT, 0, "submit", w->snap.submit = 0) \
+  X(KILL, KILL_SWITCH, 0, "kill", w->snap.kill_latched = 1) \
+  X(LIMITS, LIMIT_UNSET, 0, "limits", memset(w->limits.unset_for, 1, sizeof w->limits.unset_for)) \
+  X(ALLOWED, NOT_ALLOWED, 0, "instr", w->instr.flags &= (uint8_t)~TG_GATE_INSTR_KNOWN) \
+  X(ALLOWED, NOT_ALLOWED, 0, "instr", w->instr.flags &= (uint8_t)~TG_GATE_INSTR_ALLOWLISTED) \
+  X(ALLOWED, NOT_ALLOWED, 0, "instr", w->instr.flags |= TG_GATE_INSTR_RESTRICTED) \
+  X(WINDOW, OUTSIDE_WINDOW, 0, "halt", w->instr.flags |= TG_GATE_INSTR_HALTED) \
+  X(WINDOW, OUTSIDE_WINDOW, 0, "from", w->limits.window_from_ns = NOW_NS + 1) \
+  X(WINDOW, OUTSIDE_WINDOW, 0, "until", w->limits.window_until_ns = NOW_NS) \
+  X(WINDOW, OUTSIDE_WINDOW, 0, "type", w->instr.type_mask = 1u << TG_TYPE_MARKET) \
+  X(SHAPE, BAD_TICK, 0, "px_step", w->filters.px_step = tg_step_make(11)) \
+  X(SHAPE, BAD_TICK, 0, "px_min", w->filters.min_px_ticks = 619991) \
+  X(SHAPE, BAD_TICK, 0, "px_max", w->filters.max_px_ticks = 619989) \
+  X(SHAPE, BAD_TICK, 0, "ready", w->filters.ready = TG_FILTERS_SYMBOL) \
+  X(SHAPE, BAD_LOT, 0, "qty_step", w->filters.qty_step = tg_step_make(3)) \
+  X(SHAPE, BAD_QTY, 0, "qty_min", w->filters.min_qty_lots = 11) \
+  X(SHAPE, BAD_QTY, 0, "qty_max", w->filters.max_qty_lots = 9) \
+  X(SHAPE, BAD_QTY, 0, "rem", w->req.rem_lots = 0) \
+  X(SHAPE, BAD_QTY, 0, "rem", w->req.rem_lots = 11) \
+  X(SHAPE, BAD_NOTIONAL, 0, "notional_min", w->filters.min_units = (tg_u128)1 << 60) \
+  X(SHAPE, BAD_NOTIONAL, 0, "notional_max", w->filters.max_units = 1) \
+  X(MARKET_DATA, BOOK_NOT_LIVE, 0, "book", w->instr.book_state = TG_BOOK_UNSYNCED) \
+  X(MARKET_DATA, BOOK_NOT_LIVE, 0, "book", w->instr.book_state = TG_BOOK_SYNCING) \
+  X(MARKET_DATA, BOOK_NOT_LIVE, 0, "book", w->instr.book_state = TG_BOOK_STALE) \
+  X(MARKET_DATA, BOOK_NOT_LIVE, B(COLLAR), "touch", w->instr.ask_px_ticks = 620000) \
+  X(MARKET_DATA, BOOK_NOT_LIVE, B(COLLAR), "touch", w->instr.bid_px_ticks = 0) \
+  X(MARKET_DATA, BOOK_NOT_LIVE, B(COLLAR), "touch", w->instr.ask_px_ticks = 0) \
+  X(MARKET_DATA, STALE_DATA, 0, "book_rx", w->instr.book_rx_ns = NOW_NS - 3001 * (uint64_t)TG_NS_PER_MS) \
+  X(MARKET_DATA, STALE_DATA, 0, "book_rx", w->instr.book_rx_ns = 0) \
+  X(MARKET_DATA, STALE_DATA, 0, "book_rx", w->instr.book_rx_ns = NOW_NS + 2 * (uint64_t)TG_NS_PER_S) \
+  X(MARKET_DATA, SESSION_STALE, 0, "session", w->snap.session_rx_ns = NOW_NS - 200001 * (uint64_t)TG_NS_PER_MS) \
+  X(MARKET_DATA, SESSION_STALE, 0, "session", w->snap.session_rx_ns = 0) \
+  X(CLOCK, CLOCK, 0, "clock", w->snap.clock_known = 0) \
+  X(CLOCK, CLOCK, 0, "clock", w->snap.clock_offset_ns = TG_NS_PER_S + 1) \
+  X(CLOCK, CLOCK, 0, "clock", w->snap.clock_offset_ns = -TG_NS_PER_S; w->snap.clock_error_ns = 1) \
+  X(CLOCK, CLOCK, 0, "clock", w->snap.clock_error_ns = -1) \
+  X(COLLAR, PRICE_COLLAR, 0, "far", w->req.px_ticks = 600000) \
+  X(COLLAR, PRICE_COLLAR, 0, "mark", w->instr.mark_e8 = MARK_E8 / 100 * 104) \
+  X(COLLAR, PRICE_COLLAR, 0, "mark", w->instr.mark_e8 = MARK_E8 / 100 * 96) \
+  X(COLLAR, NO_REFERENCE, 0, "mark", w->instr.mark_e8 = 0) \
+  X(COLLAR, NO_REFERENCE, 0, "mark", w->instr.mark_rx_ns = NOW_NS - 10001 * (uint64_t)TG_NS_PER_MS) \
+  X(ORDER_QTY, ORDER_QTY, 0, "order_qty", w->limits.max_order_qty_lots = 9) \
+  X(ORDER_NOTIONAL, ORDER_NOTIONAL, 0, "order_notional", \
+    w->limits.max_order_units = tg_filters_units_of(&w->filters, 619 * TG_E8, false)) \
+  X(DUPLICATE, DUPLICATE_ORDER, 0, "dup", w->dup.last_client_id = w->req.client_id) \
+  X(DUPLICATE, DUPLICATE_ORDER, 0, "dup", w->req.client_id = 0) \
+  X(DUPLICATE, DUPLICATE_ORDER, 0, "dup", w->dup.blind_until_ns = NOW_NS + 1) \
+  X(SELF_MATCH, SELF_MATCH, 0, "own", w->instr.own_ask_px_ticks = 619990) \
+  X(SELF_MATCH, SELF_MATCH, 0, "own", w->instr.own_ask_px_ticks = 1) \
+  X(REDUCING, NOT_REDUCING, 0, "reduce_only", w->req.order_flags = TG_ORDER_REDUCE_ONLY; \
+    tg_exposure_position(&w->exposure, 0, -9)) \
+  X(RATE, RATE_LIMIT, 0, "rate", w->rate.left[TG_INTENT_INCREASE_RISK] = w->rate.left[TG_INTENT_REDUCE_RISK] = 0) \
+  X(RATE, RATE_LIMIT, 0, "rate", w->rate.pause_until_ns = NOW_NS + 1) \
+  X(OPEN_ORDERS, MAX_OPEN_ORDERS, 0, "open", w->instr.open_cnt = 40) \
+  X(OPEN_ORDERS, MAX_OPEN_ORDERS, 0, "open", w->snap.open_cnt = 40) \
+  X(OPEN_ORDERS, MAX_OPEN_ORDERS, 0, "open", w->snap.in_flight_cnt = 32) \
+  X(OPEN_ORDERS, MAX_OPEN_ORDERS, 0, "open", w->filters.max_orders = 0) \
+  X(POSITION, MAX_POSITION, 0, "position", w->limits.max_position_lots = 9) \
+  X(GROSS, MAX_GROSS, 0, "gross", w->limits.max_gross_q16 = (tg_u128)(619 * TG_E8) << TG_WORTH_Q) \
+  X(GROSS, MAX_GROSS, 0, "gross", w->limits.gross_equity_q16 = 65536 * 6 / 100) \
+  X(NET, MAX_NET, 0, "net", w->limits.max_net_q16 = (tg_u128)(619 * TG_E8) << TG_WORTH_Q) \
+  X(NET, MAX_NET, 0, "net", w->limits.net_equity_q16 = 65536 * 6 / 100) \
+  X(NET, MAX_LEVERAGE, 0, "leverage", w->limits.leverage_q16 = 65536 * 6 / 100) \
+  X(NET, MARGIN, 0, "margin", w->exposure.margin_gross_max_q16 = -1) \
+  X(NET, MARGIN, 0, "margin", tg_exposure_available(&w->exposure, 61 * TG_E8, 10)) \
+  X(DRAWDOWN, DRAWDOWN, 0, "drawdown", w->drawdown.latched = 1) \
+  X(DRAWDOWN, DRAWDOWN, 0, "drawdown", w->drawdown.fresh_ns = NOW_NS - 10001 * (uint64_t)TG_NS_PER_MS) \
   X(FSM, FSM_STATE, 0, "fsm", w->snap.fsm_allow = 0)
 
 typedef struct fault {
@@ -93,8 +93,8 @@ static const fault_t faults[] = {FAULTS(X)};
 static void break_it(world_t *w, int idx) {
   int i = 0;
 #define X(gate, reason, also, touches, change) \
-  if (idx == i++) {                            \
-    change;                                    \
+  if (idx == i++) { \
+    change; \
   }
   FAULTS(X)
 #undef X
@@ -211,7 +211,8 @@ static bool one_of(const char *word, const char *const *words) {
  * minimum notional and comes with a position that it shrinks. */
 static bool at_odds(const fault_t *a, const fault_t *b) {
   static const char *const far[] = {"px_max", "own", "order_notional", NULL};
-  static const char *const reducing[] = {"rem", "reduce_only", "notional_min", "position", "gross", "net", "leverage", "margin", NULL};
+  static const char *const reducing[] = {"rem", "reduce_only", "notional_min", "position", "gross",
+                                         "net", "leverage",    "margin",       NULL};
   if (strcmp(a->touches, b->touches) == 0) return true;
   if (strcmp(a->touches, "far") == 0) return one_of(b->touches, far);
   if (strcmp(b->touches, "far") == 0) return one_of(a->touches, far);
@@ -244,7 +245,8 @@ ParameterizedTest(int *idx, gate, pairs_tell_the_lowest) {
       cr_assert_str_eq(tg_gate_reason_text(a->gate, tg_gate_sub(mask, subs)), a->reason);
     } else if (a->gate == b->gate) { /* inside a row the lower sub-code is told */
       uint8_t sub = tg_gate_sub(mask, subs);
-      cr_assert(strcmp(tg_gate_reason_text(a->gate, sub), a->reason) == 0 || strcmp(tg_gate_reason_text(a->gate, sub), b->reason) == 0);
+      cr_assert(strcmp(tg_gate_reason_text(a->gate, sub), a->reason) == 0 ||
+                strcmp(tg_gate_reason_text(a->gate, sub), b->reason) == 0);
     }
   }
 }
@@ -276,17 +278,22 @@ Test(gate, bits_not_built_always_pass_and_say_so) {
   cr_assert_eq(mask & not_built, 0);
   uint64_t closed = ((UINT64_C(1) << TG_GATE_CNT) - 1) & ~not_built;
   /* no kill latch, no own order and no reduce-only flag are what zeroes mean; all else fails closed */
-  cr_assert_eq(mask | B(SELF_MATCH), (closed & ~(B(KILL) | B(REDUCING))) | B(SELF_MATCH), "mask %llx", (unsigned long long)mask);
+  cr_assert_eq(mask | B(SELF_MATCH), (closed & ~(B(KILL) | B(REDUCING))) | B(SELF_MATCH), "mask %llx",
+               (unsigned long long)mask);
 }
 
 Test(gate, reason_table_matches_the_spec) {
-  static const char *const reasons[] = {
-      "NOT_ARMED", "MODE_NO_SUBMIT", "KILL_SWITCH", "LIMIT_UNSET", "NOT_ALLOWED", "OUTSIDE_WINDOW", "BAD_TICK", "BAD_LOT",
-      "BAD_QTY", "BAD_NOTIONAL", "BOOK_NOT_LIVE", "STALE_DATA", "SESSION_STALE", "CLOCK", "PRICE_COLLAR", "NO_REFERENCE",
-      "ORDER_QTY", "ORDER_NOTIONAL", "DUPLICATE_ORDER", "SELF_MATCH", "PARENT_EXCEEDED", "NOT_REDUCING", "RATE_LIMIT",
-      "REPEAT_THROTTLE", "REJECT_STORM", "MAX_OPEN_ORDERS", "MAX_POSITION", "MAX_GROSS", "MAX_NET", "MAX_LEVERAGE", "MARGIN",
-      "MAX_CONCENTRATION", "MAX_POSITIONS", "RISK_PER_TRADE", "DAY_CAP", "DRAWDOWN", "LOSS_STREAK", "CIRCUIT_OPEN", "FSM_STATE",
-      "DECISION_BLOCK", "DECISION_MISSING", "NOT_APPROVED", "FILL_PROB_LOW", "TOXIC"};
+  static const char *const reasons[] = {"NOT_ARMED",        "MODE_NO_SUBMIT",  "KILL_SWITCH",     "LIMIT_UNSET",
+                                        "NOT_ALLOWED",      "OUTSIDE_WINDOW",  "BAD_TICK",        "BAD_LOT",
+                                        "BAD_QTY",          "BAD_NOTIONAL",    "BOOK_NOT_LIVE",   "STALE_DATA",
+                                        "SESSION_STALE",    "CLOCK",           "PRICE_COLLAR",    "NO_REFERENCE",
+                                        "ORDER_QTY",        "ORDER_NOTIONAL",  "DUPLICATE_ORDER", "SELF_MATCH",
+                                        "PARENT_EXCEEDED",  "NOT_REDUCING",    "RATE_LIMIT",      "REPEAT_THROTTLE",
+                                        "REJECT_STORM",     "MAX_OPEN_ORDERS", "MAX_POSITION",    "MAX_GROSS",
+                                        "MAX_NET",          "MAX_LEVERAGE",    "MARGIN",          "MAX_CONCENTRATION",
+                                        "MAX_POSITIONS",    "RISK_PER_TRADE",  "DAY_CAP",         "DRAWDOWN",
+                                        "LOSS_STREAK",      "CIRCUIT_OPEN",    "FSM_STATE",       "DECISION_BLOCK",
+                                        "DECISION_MISSING", "NOT_APPROVED",    "FILL_PROB_LOW",   "TOXIC"};
   cr_assert_eq(TG_REASON_CNT, TG_ARRAY_CNT(reasons));
   for (unsigned i = 0; i < TG_REASON_CNT; i++) {
     cr_assert_str_eq(tg_gate_reason_name(i), reasons[i]);
@@ -391,8 +398,17 @@ Test(gate, market_orders_are_valued_at_the_collar) {
 
 /* Absurd numbers anywhere in a request: no overflow trap, never a pass. */
 Test(gate, absurd_requests_never_pass) {
-  static const int64_t absurd[] = {0,         -1,        INT64_MIN, INT64_MIN + 1, INT64_MAX,  INT64_MAX - 1, INT64_C(1) << 62, INT64_C(1) << 53,
-                                   INT64_MIN / 2, INT64_C(1) << 52, INT64_C(1) << 48};
+  static const int64_t absurd[] = {0,
+                                   -1,
+                                   INT64_MIN,
+                                   INT64_MIN + 1,
+                                   INT64_MAX,
+                                   INT64_MAX - 1,
+                                   INT64_C(1) << 62,
+                                   INT64_C(1) << 53,
+                                   INT64_MIN / 2,
+                                   INT64_C(1) << 52,
+                                   INT64_C(1) << 48};
   for (unsigned i = 0; i < TG_ARRAY_CNT(absurd); i++) {
     for (unsigned field = 0; field < 3; field++) {
       world_t w;
@@ -408,7 +424,8 @@ Test(gate, absurd_requests_never_pass) {
     uint32_t subs;
     world_init(&w, TG_INTENT_INCREASE_RISK);
     w.req.held_lots = absurd[i];
-    if (absurd[i] != 0) cr_assert_eq(world_mask(&w, &subs) & B(SHAPE), absurd[i] < 0 || absurd[i] > TG_QTY_LOTS_MAX ? B(SHAPE) : 0);
+    if (absurd[i] != 0)
+      cr_assert_eq(world_mask(&w, &subs) & B(SHAPE), absurd[i] < 0 || absurd[i] > TG_QTY_LOTS_MAX ? B(SHAPE) : 0);
   }
 }
 
@@ -433,7 +450,8 @@ static uint64_t slow_mask(const world_t *w) {
   tg_i128 there = sign * e->pos_lots + open_own + grows, back = open_back - sign * e->pos_lots;
   tg_i128 worst = there > back ? there : back;
   tg_i128 gross = s->exposure->gross_q16 - e->gross_q16 + (tg_i128)e->lot_worth_q16 * worst;
-  tg_i128 net = (r->side == TG_BUY ? s->exposure->net_long_q16 : s->exposure->net_short_q16) + (tg_i128)e->lot_worth_q16 * grows;
+  tg_i128 net =
+      (r->side == TG_BUY ? s->exposure->net_long_q16 : s->exposure->net_short_q16) + (tg_i128)e->lot_worth_q16 * grows;
   tg_i128 equity = s->drawdown->equity_e8;
   bool blind = s->exposure->unvalued_cnt > 0 || e->lot_worth_q16 == 0 || !e->pos_known;
   bool broke = equity <= 0 || !s->drawdown->known || blind;
@@ -459,7 +477,8 @@ static uint64_t slow_mask(const world_t *w) {
 }
 
 Test(gate, agrees_with_the_slow_way) {
-  const uint64_t compared = B(MARKET_DATA) | B(COLLAR) | B(ORDER_NOTIONAL) | B(ORDER_QTY) | B(REDUCING) | B(POSITION) | B(GROSS) | B(NET);
+  const uint64_t compared =
+      B(MARKET_DATA) | B(COLLAR) | B(ORDER_NOTIONAL) | B(ORDER_QTY) | B(REDUCING) | B(POSITION) | B(GROSS) | B(NET);
   uint64_t seed = 20260721, seen = 0, passed_cnt = 0;
   for (int i = 0; i < 200000; i++) {
     world_t w;
@@ -480,7 +499,8 @@ Test(gate, agrees_with_the_slow_way) {
     if (random_below(&seed, 20) == 0) w.instr.book_rx_ns = NOW_NS - (uint64_t)random_below(&seed, 6000 * TG_NS_PER_MS);
     tg_exposure_position(&w.exposure, 0, random_below(&seed, 1200) - 600);
     tg_reserve_t own = {0}, other = {0};
-    cr_assert_eq(tg_exposure_reserve(&w.exposure, &other, 0, (tg_side_t)random_below(&seed, 2), 1 + random_below(&seed, 300)), 0);
+    cr_assert_eq(tg_exposure_reserve(&w.exposure, &other, 0, (tg_side_t)random_below(&seed, 2), 1 + random_below(&seed, 300)),
+                 0);
     if (w.req.action == TG_REQUEST_AMEND) {
       cr_assert_eq(tg_exposure_reserve(&w.exposure, &own, 0, (tg_side_t)w.req.side, 1 + random_below(&seed, 100)), 0);
       w.req.held_lots = own.held_lots;
