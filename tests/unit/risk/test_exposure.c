@@ -369,7 +369,7 @@ Test(exposure, caps_hold_over_random_actions_and_outcomes) {
     w.limits.max_gross_q16 = (tg_u128)(3100 * TG_E8) << TG_WORTH_Q; /* 50 lots */
     w.limits.max_net_q16 = (tg_u128)(2480 * TG_E8) << TG_WORTH_Q;   /* 40 lots */
     for (int step = 0; step < 4000; step++) {
-      shadow_t *o = &orders[random_below(&seed, ORDERS)];
+      shadow_t *o = &orders[random_below(&seed, 8)];
       if (o->open && random_below(&seed, 2)) {
         random_event(&w.exposure, o, pos, &seed, false);
       } else if (random_action(&w, o, &seed)) {
