@@ -1,0 +1,127 @@
+#include <criterion/criterion.h>
+#include <dirent.h>
+
+#include "engine/cold/evidence.h"
+#include "tests/unit/engine/cold/tmp.h"
+#include "tests/unit/engine/cold/world.h"
+
+static char logged[2048];
+static void take_log(void *user, const char *line) {
+  (void)user;
+  snprintf(logged, sizeof logged, "%s", line);
+}
+
+static int sha256sum(const char *dir) {
+  char command[512];
+  snprintf(command, sizeof command, "cd '%s' && sha256sum -c --quiet --strict SHA256SUMS >/dev/null 2>&1", dir);
+  return system(command);
+}
+
+static size_t entries(const char *dir) {
+  DIR *handle = opendir(dir);
+  cr_assert_not_null(handle);
+  size_t cnt = 0;
+  for (struct dirent *entry; (entry = readdir(handle)) != NULL;) cnt += entry->d_name[0] != '.' || strlen(entry->d_name) > 2;
+  closedir(handle);
+  return cnt;
+}
+
+Test(evidence, a_transition_bundle_that_sha256sum_accepts) {
+  tmp_dir_t dir = tmp_make();
+  tg_cold_names_t names = world_names();
+  tg_mirror_t *mirror = tg_mirror_new(&names, NULL);
+  world_fill_it(mirror);
+  tg_evidence_cfg_t cfg = {.dir = dir.path, .epoch = 7, .mode = TG_MODE_SIM, .log = take_log};
+  const tg_msg_t *state = tg_mirror_ring_at(&mirror->transitions, 0);
+  cr_assert_eq(tg_evidence_transition(&cfg, mirror, 1, state), 0);
+  char bundle[256], path[300], err[300];
+  tmp_join(&dir, "fsm-000007-000001", bundle, sizeof bundle);
+  cr_assert_eq(sha256sum(bundle), 0);
+  cr_assert_eq(tg_evidence_verify(bundle, err, sizeof err), 0, "%s", err);
+  cr_assert_eq(entries(bundle), 5);
+  cr_assert_eq(entries(dir.path), 1, "no temporary name is left");
+  cr_assert_eq(strncmp(logged, "EVIDENCE_REF mode=sim kind=fsm ", 31), 0, "%s", logged);
+  cr_assert_not_null(strstr(logged, bundle));
+  size_t len;
+  snprintf(path, sizeof path, "%s/transition.json", bundle);
+  uint8_t *text = tmp_read(path, &len);
+  text[len] = '\0';
+  cr_assert_not_null(strstr((char *)text, "\"reason\": \"7\""));
+  cr_assert_eq(text[len - 1], '\n');
+  free(text);
+  cr_assert_eq(tg_evidence_transition(&cfg, mirror, 1, state), -TG_EEXISTS, "evidence is never overwritten");
+
+  text = tmp_read(path, &len); /* tampering */
+  text[5] ^= 1;
+  tmp_write(path, text, len);
+  cr_assert_eq(tg_evidence_verify(bundle, err, sizeof err), -TG_ECORRUPT);
+  cr_assert_not_null(strstr(err, "transition.json"));
+  cr_assert_neq(sha256sum(bundle), 0);
+  text[5] ^= 1;
+  tmp_write(path, text, len);
+  cr_assert_eq(tg_evidence_verify(bundle, err, sizeof err), 0);
+  free(text);
+  snprintf(path, sizeof path, "%s/added.txt", bundle);
+  tmp_write(path, "x", 1);
+  cr_assert_eq(tg_evidence_verify(bundle, err, sizeof err), -TG_ECORRUPT, "a file without a sum");
+  unlink(path);
+  snprintf(path, sizeof path, "%s/inputs.json", bundle);
+  unlink(path);
+  cr_assert_eq(tg_evidence_verify(bundle, err, sizeof err), -TG_ECORRUPT, "a sum without a file");
+  snprintf(path, sizeof path, "%s/SHA256SUMS", bundle);
+  tmp_write(path, "nonsense\n", 9);
+  cr_assert_eq(tg_evidence_verify(bundle, err, sizeof err), -TG_ECORRUPT);
+  unlink(path);
+  cr_assert_eq(tg_evidence_verify(bundle, err, sizeof err), -TG_ENOTFOUND);
+  tg_mirror_free(mirror);
+  tmp_remove(&dir);
+}
+
+static tg_acct_t snapshot;
+
+Test(evidence, a_mismatch_keeps_the_snapshot) {
+  tmp_dir_t dir = tmp_make();
+  tg_evidence_cfg_t cfg = {.dir = dir.path, .epoch = 7, .mode = TG_MODE_SIM};
+  tg_acct_reset(&snapshot, "rest");
+  tg_msg_t alarm;
+  tg_msg_init(&alarm, TG_OUT_ALARM, 0, 5);
+  alarm.u.out_alarm.what = TG_ALARM_POSITION_DRIFT;
+  alarm.u.out_alarm.ours = 3;
+  cr_assert_eq(tg_evidence_mismatch(&cfg, 2, 5, "position_drift", &snapshot, &alarm), 0);
+  cr_assert_eq(tg_evidence_mismatch(&cfg, 3, 5, "side_mode", NULL, NULL), 0);
+  char bundle[256], err[300];
+  cr_assert_eq(tg_evidence_verify(tmp_join(&dir, "account-000007-000002", bundle, sizeof bundle), err, sizeof err), 0, "%s",
+               err);
+  cr_assert_eq(sha256sum(bundle), 0);
+  cr_assert_eq(tg_evidence_verify(tmp_join(&dir, "account-000007-000003", bundle, sizeof bundle), err, sizeof err), 0, "%s",
+               err);
+  tmp_remove(&dir);
+}
+
+static int budget;
+static ssize_t poor_write(void *user, int fd, const void *data, size_t len) {
+  (void)user;
+  return budget-- > 0 ? tg_file_ops_posix.write(NULL, fd, data, len) : -TG_ENOSPACE;
+}
+
+Test(evidence, whole_or_not_at_all) {
+  tmp_dir_t dir = tmp_make();
+  tg_evidence_cfg_t cfg = {.dir = dir.path, .epoch = 7, .mode = TG_MODE_SIM, .ops = tg_file_ops_posix};
+  cfg.ops.write = poor_write;
+  const tg_evidence_file_t files[] = {{"a.txt", "one", 3}, {"b.txt", "two", 3}};
+  for (int writes = 0; writes < 3; writes++) {
+    budget = writes;
+    cr_assert_eq(tg_evidence_write(&cfg, "test", 1, 0, files, 2), -TG_ENOSPACE);
+    cr_assert_eq(entries(dir.path), 0);
+  }
+  budget = 3;
+  cr_assert_eq(tg_evidence_write(&cfg, "test", 1, 0, files, 2), 0);
+  static const char *const names[] = {"", ".hidden", "../up", "a/b", "SHA256SUMS", "with blank"};
+  for (size_t i = 0; i < TG_ARRAY_CNT(names); i++) {
+    const tg_evidence_file_t bad[] = {{names[i], "x", 1}};
+    cr_assert_eq(tg_evidence_write(&cfg, "test", 2, 0, bad, 1), -TG_EINVAL, "%s", names[i]);
+  }
+  const tg_evidence_file_t twice[] = {{"a.txt", "one", 3}, {"a.txt", "two", 3}};
+  cr_assert_eq(tg_evidence_write(&cfg, "test", 2, 0, twice, 2), -TG_EINVAL);
+  tmp_remove(&dir);
+}
