@@ -485,7 +485,7 @@ void vs_match_second(vs_venue *v, int64_t now) {
   for (int k = v->open_cnt - 1; k >= 0; k--) {
     const vs_order *o = &v->order[v->open[k]];
     if (o->tif == VS_GTD && o->gtd <= now) {
-      vs_cancel(v, v->open[k], VS_EXPIRED, 6);
+      vs_cancel(v, v->open[k], VS_EXPIRED, 0);
       any = true;
     }
   }
