@@ -9,7 +9,7 @@ for file in "$folder"/*.gz; do
   gzip -dc "$file" | head -n 400 | grep -q '"lastUpdateId"' || { echo "not a start of a flow: $(basename "$file")"; continue; }
   found=1
   name=$(basename "$file" .gz)
-  "$root/tools/run" --bin "$bin" --seconds 30 --replay "$file" --dir "$work/$name" --json "$work/$name.json" >"$work/$name.out" 2>&1
+  "$root/tools/run" --bin "$bin" --seconds 60 --replay "$file" --dir "$work/$name" --json "$work/$name.json" >"$work/$name.out" 2>&1
   code=$?
   check "$name: tools/run ends with 0" equal "$code" 0
   [ "$code" = 0 ] || { tail -n 30 "$work/$name.out"; continue; }
