@@ -3,7 +3,7 @@
 #include "engine/base/assert.h"
 #include "engine/base/err.h"
 
-/* Columns of book_state.def. */
+/* Columns of book.def. */
 typedef enum tg_book_event_kind {
   CHAIN = 1,
   SNAPSHOT,
@@ -34,7 +34,7 @@ typedef struct tg_book_row {
 
 static const tg_book_row_t rows[TG_BOOK_CNT][EVENT_CNT] = {
 #define T(from, event, to, reason) [TG_BOOK_##from][event] = {1, TG_BOOK_##to, TG_BOOKWHY_##reason},
-#include "engine/market/book_state.def"
+#include "engine/market/book.def"
 #undef T
 };
 

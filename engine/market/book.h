@@ -1,6 +1,6 @@
 /* book.h - the price-level book of one instrument, built from a diff stream and a snapshot.
  * What:    the procedure of binance-usdm.md 5.7 (COIN-M the same, spot with its own ids) as a four-state
- *          machine (book_state.def), over two ladders; and the top of book, the fresher of the
+ *          machine (book.def), over two ladders; and the top of book, the fresher of the
  *          depth stream and bookTicker. Pure: (book, message) -> book; time comes with the messages.
  * Owner:   the caller's arena; nothing is allocated after tg_book_layout.
  * Threads: one lane (the core's).
@@ -196,7 +196,7 @@ void tg_book_depth_levels(const tg_book_t *book, tg_side_t side, uint32_t level_
 /* Sum of the levels no farther than `bps` (0 .. 10000) from the side's own best price, at most level_cnt of them. */
 void tg_book_depth_bps(const tg_book_t *book, tg_side_t side, int64_t bps, uint32_t level_cnt, tg_book_depth_t *out);
 
-/* Asserts the invariants written above book_state.def; true. O(levels): tests and cold places. */
+/* Asserts the invariants written above book.def; true. O(levels): tests and cold places. */
 bool tg_book_check(const tg_book_t *book);
 
 #endif

@@ -23,12 +23,12 @@ void tg_feature_cfg_default(tg_feature_cfg_t *cfg) {
                             .markout_ns = TG_NS_PER_S,
                             .slice_ns = 100 * TG_NS_PER_MS,
                             .markout_shift = 6,
-                            .vpin_base_e8 = 70000000,
-                            .vpin_unit_e8 = 30000000,
-                            .markout_base_e8 = 50000000,
+                            .vpin_base_e8 = 90000000,
+                            .vpin_unit_e8 = 10000000,
+                            .markout_base_e8 = 60000000,
                             .markout_unit_e8 = 50000000,
-                            .burst_base_e8 = 2 * TG_E8,
-                            .burst_unit_e8 = TG_E8};
+                            .burst_base_e8 = 250000000,
+                            .burst_unit_e8 = 150000000};
 }
 
 int tg_feature_init(tg_feature_t *feature, const tg_feature_cfg_t *cfg) {
@@ -166,8 +166,9 @@ static void score(tg_feature_t *feature) {
   view->tox_markout_e8 = 0;
   view->tox_burst_e8 = 0;
   if (view->vol_slow_ok && view->vol_slow_bps_e8 > 0) {
+    bool burst_ok = feature->sample_cnt >= UINT64_C(16) << cfg->vol_fast_shift; /* the slow one has seen some calm */
     view->tox_burst_e8 =
-        part_e8(ratio_e8(view->vol_fast_bps_e8, view->vol_slow_bps_e8), cfg->burst_base_e8, cfg->burst_unit_e8);
+        !burst_ok ? 0 : part_e8(ratio_e8(view->vol_fast_bps_e8, view->vol_slow_bps_e8), cfg->burst_base_e8, cfg->burst_unit_e8);
     int64_t horizon_vol_e8 = saturate((tg_i128)view->vol_slow_bps_e8 * feature->horizon_e4 / 10000);
     if (view->markout_ok && view->markout_bps_e8 > 0 && horizon_vol_e8 > 0) {
       view->tox_markout_e8 =

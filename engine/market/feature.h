@@ -40,7 +40,7 @@ typedef struct tg_feature_cfg {
   /* part of the score = clamp((x - base) / unit, 0, 2); the score is the sum of the parts; units > 0 */
   int64_t vpin_base_e8, vpin_unit_e8;       /* x = VPIN */
   int64_t markout_base_e8, markout_unit_e8; /* x = markout / (slow volatility * sqrt(horizon)) */
-  int64_t burst_base_e8, burst_unit_e8;     /* x = fast / slow volatility */
+  int64_t burst_base_e8, burst_unit_e8;     /* x = fast / slow volatility, after 16 * 2^fast shift samples */
 } tg_feature_cfg_t;
 
 /* Read-only results. _e8 are scaled by 10^8. */
