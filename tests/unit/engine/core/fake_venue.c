@@ -224,9 +224,6 @@ static void do_query(fv_t *fv, const tg_out_order_t *req, bool silent) {
   }
 }
 
-static void snapshot(fv_t *fv);
-static void depth_snapshot(fv_t *fv, uint32_t gen);
-
 static void arrive(fv_t *fv, const fv_event_t *ev) {
   const tg_out_order_t *req = &ev->msg.u.out_place;
   bool unknown = chance(fv, fv->faults.unknown);
@@ -288,7 +285,7 @@ static void take_output(fv_t *fv, const tg_msg_t *msg) {
       fv->next_sync_ns = fv->now_ns + 5 * MS;
       break;
     case TG_OUT_SNAPSHOT:
-      depth_snapshot(fv, msg->u.out_snapshot.request_no);
+      fv->want_gen = msg->u.out_snapshot.request_no;
       break;
     case TG_OUT_ALARM:
       fv->alarm_cnt[msg->u.out_alarm.what & 63]++;
@@ -509,6 +506,7 @@ void fv_open(fv_t *fv, uint64_t seed, const fv_faults_t *faults, uint8_t poison)
   fv->bid = fv->depth_bid = 600000;
   fv->ask = fv->depth_ask = 600001;
   fv->update_id = 1000;
+  fv->stride = 60;
   fv->order = calloc(FV_ORDERS, sizeof *fv->order);
   fv->queue = calloc(FV_QUEUE, sizeof *fv->queue);
   tg_chain_init(&fv->chain, "test");
@@ -559,7 +557,7 @@ void fv_close(fv_t *fv) {
 }
 
 static void walk(fv_t *fv) {
-  int64_t step = (int64_t)below(fv, 121) - 60;
+  int64_t step = (int64_t)below(fv, (uint64_t)fv->stride * 2 + 1) - fv->stride;
   fv->bid += step;
   fv->ask = fv->bid + 1 + (int64_t)below(fv, 5);
   for (uint32_t i = fv->order_cnt > 400 ? fv->order_cnt - 400 : 0; i < fv->order_cnt; i++) {
@@ -602,6 +600,11 @@ void fv_run(fv_t *fv, uint64_t ns) {
     if (fv->now_ns >= fv->next_depth_ns) {
       depth_event(fv);
       fv->next_depth_ns = fv->now_ns + 100 * MS;
+    }
+    if (fv->want_gen != 0) {
+      uint32_t gen = fv->want_gen;
+      fv->want_gen = 0;
+      depth_snapshot(fv, gen);
     }
     if (fv->now_ns >= fv->next_mark_ns) {
       mark(fv);
