@@ -73,7 +73,7 @@ static inline const char *tg_fast_levels(const tg_md_in_t *in, const char *p, co
 
 /* Behind `,"st":1}`, `}` and, when wrapped, the outer `}`: true when the text ends there. */
 static inline bool tg_fast_tail(const char *p, const char *end, bool wrapped) {
-  if (TG_FAST_LIT(p, end, ",\"st\":") && p < end) p++; /* one digit */
+  if (TG_FAST_LIT(p, end, ",\"st\":") && p < end && *p >= '0' && *p <= '9') p++;
   return end - p == 1 + (ptrdiff_t)wrapped && p[0] == '}' && p[wrapped] == '}';
 }
 
@@ -105,10 +105,7 @@ static inline bool tg_fast_top(const tg_md_in_t *in, const char *p, const char *
   if (TG_FAST_LIT(p, end, ",\"T\":")) {
     if (!(p = tg_scan_u64(p, end, &ms)) || ms > INT64_MAX) return false;
     top->venue_ms = (int64_t)ms;
-    if (TG_FAST_LIT(p, end, ",\"E\":")) {
-      p = tg_scan_word(p, end);
-      if (!p) return false;
-    }
+    if (TG_FAST_LIT(p, end, ",\"E\":") && (!(p = tg_scan_u64(p, end, &ms)) || ms > INT64_MAX)) return false;
   }
   return tg_fast_tail(p, end, wrapped);
 }
@@ -120,7 +117,7 @@ static inline bool tg_fast_depth(const tg_md_in_t *in, const char *p, const char
   tg_msg_t *msg = tg_msg_next(in->out, TG_MD_DEPTH, TG_INSTR_NONE, in->recv_ns);
   if (TG_UNLIKELY(!msg)) return false;
   tg_md_depth_t *depth = &msg->u.md_depth;
-  if (!(p = tg_scan_u64(p, end, &ms))) return false;
+  if (!(p = tg_scan_u64(p, end, &ms)) || ms > INT64_MAX) return false;
   if (TG_FAST_LIT(p, end, ",\"T\":") && !(p = tg_scan_u64(p, end, &ms))) return false;
   if (ms > INT64_MAX || !TG_FAST_LIT(p, end, ",\"s\":\"") || !(p = tg_fast_symbol(in, p, end, &sym))) return false;
   if (TG_UNLIKELY(!sym)) {
