@@ -2,6 +2,8 @@
  * Why:    signatures are over the query and body as transmitted, but libwebsockets percent-decodes the request line while it
  *         parses it, and keeps no copy. Its TLS reads go through SSL_read; this program defines SSL_read, which the
  *         dynamic linker prefers to libssl's, reads with SSL_read_ex and keeps a bounded copy per connection.
+ * Guard:  libwebsockets 4.1.6 reads freed memory after it has refused an Upgrade other than websocket (seen with the address
+ *         sanitizer); such a connection is cut here, before it gets to see the header.
  * Owner:  the copy hangs off the SSL object (ex_data) and is freed with it.
  * Limits: TAP_BYTES a connection; more marks the copy as lost and the request is refused. Off once a WebSocket is up.
  * Errors: vs_rawtap_init returns -1 when OpenSSL gives no index. A build against a static libwebsockets would bypass the
@@ -10,6 +12,7 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "vs.h"
 
@@ -18,7 +21,7 @@
 typedef struct tap {
   char *p;
   size_t len, cap;
-  bool off, lost;
+  bool off, lost, cut;
 } tap;
 
 static int tap_idx = -1;
@@ -34,6 +37,25 @@ static void tap_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long 
     free(t->p);
     free(t);
   }
+}
+
+/* True while every complete Upgrade line in the copy says websocket, and there is one at most. */
+static bool upgrade_ok(const tap *t) {
+  static const char name[] = "upgrade:";
+  const size_t name_len = sizeof name - 1;
+  const char *end = t->p + t->len; /* the copy may hold NUL bytes */
+  int cnt = 0;
+  for (const char *at = memchr(t->p, '\n', t->len); at != NULL; at = memchr(at, '\n', (size_t)(end - at))) {
+    at++;
+    if ((size_t)(end - at) < name_len || strncasecmp(at, name, name_len) != 0) continue;
+    const char *value = at + name_len;
+    while (value < end && (*value == ' ' || *value == '\t')) value++;
+    const char *stop = value;
+    while (stop < end && *stop != '\r' && *stop != '\n') stop++;
+    if (stop == end) return true; /* not complete yet */
+    if (++cnt > 1 || stop - value != 9 || strncasecmp(value, "websocket", 9) != 0) return false;
+  }
+  return true;
 }
 
 int vs_rawtap_init(void) {
@@ -73,6 +95,7 @@ static void keep(SSL *ssl, const char *data, size_t len) {
   memcpy(t->p + t->len, data, len);
   t->len += len;
   t->p[t->len] = '\0';
+  t->cut = !upgrade_ok(t);
 }
 
 __attribute__((visibility("default"), used)) int SSL_read(SSL *ssl, void *buf, int num) {
@@ -82,6 +105,8 @@ __attribute__((visibility("default"), used)) int SSL_read(SSL *ssl, void *buf, i
   }
   if (tap_idx >= 0 && SSL_is_server(ssl)) {
     keep(ssl, buf, n);
+    const tap *t = SSL_get_ex_data(ssl, tap_idx);
+    if (t != NULL && t->cut) return -1; /* no OpenSSL error behind it: libwebsockets takes it for a closed connection */
   }
   return (int)n;
 }
