@@ -91,12 +91,13 @@ static json_t *status_books(const tg_mirror_t *mirror, uint64_t now_ns) {
     const tg_mirror_symbol_t *symbol = &mirror->symbol[i];
     if (!symbol->known) continue;
     json_array_append_new(
-        list, json_pack("{s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "symbol", tg_answer_symbol(mirror, i), "state",
-                        tg_book_state_name(symbol->book_state), "reason", tg_book_reason_name(symbol->book_reason), "bid",
-                        tg_answer_px(mirror, i, symbol->top.bid_px_ticks), "ask", tg_answer_px(mirror, i, symbol->top.ask_px_ticks),
-                        "age_ms", tg_answer_age_ms(now_ns, symbol->top_ns), "updates", tg_answer_u64(symbol->book_updates), "gaps",
-                        tg_answer_u64(symbol->book_gap_cnt), "open_orders", tg_answer_u64(symbol->open_orders), "position",
-                        tg_answer_qty(mirror, i, symbol->position.qty_lots)));
+        list,
+        json_pack("{s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "symbol", tg_answer_symbol(mirror, i), "state",
+                  tg_book_state_name(symbol->book_state), "reason", tg_book_reason_name(symbol->book_reason), "bid",
+                  tg_answer_px(mirror, i, symbol->top.bid_px_ticks), "ask", tg_answer_px(mirror, i, symbol->top.ask_px_ticks),
+                  "age_ms", tg_answer_age_ms(now_ns, symbol->top_ns), "updates", tg_answer_u64(symbol->book_updates), "gaps",
+                  tg_answer_u64(symbol->book_gap_cnt), "open_orders", tg_answer_u64(symbol->open_orders), "position",
+                  tg_answer_qty(mirror, i, symbol->position.qty_lots)));
   }
   return list;
 }
@@ -107,8 +108,8 @@ static json_t *status_sessions(const tg_mirror_t *mirror, uint64_t now_ns) {
     const tg_mirror_link_t *link = &mirror->link[i];
     if (!link->known) continue;
     json_array_append_new(list, json_pack("{s:s,s:b,s:o,s:o,s:i}", "session", tg_session_name(i), "up", link->link.up != 0,
-                                          "for_ms", tg_answer_age_ms(now_ns, link->since_ns), "downs", tg_answer_u64(link->downs),
-                                          "generation", (int)link->link.gen));
+                                          "for_ms", tg_answer_age_ms(now_ns, link->since_ns), "downs",
+                                          tg_answer_u64(link->downs), "generation", (int)link->link.gen));
   }
   return list;
 }
@@ -142,8 +143,8 @@ static json_t *status_pnl(const tg_mirror_t *mirror) {
     funding += position->funding_e8;
     unrealised += position->unrealised_e8;
   }
-  return json_pack("{s:o,s:o,s:o,s:o,s:o}", "realised", tg_answer_e8(realised), "commission", tg_answer_e8(commission), "funding",
-                   tg_answer_e8(funding), "unrealised", tg_answer_e8(unrealised), "net",
+  return json_pack("{s:o,s:o,s:o,s:o,s:o}", "realised", tg_answer_e8(realised), "commission", tg_answer_e8(commission),
+                   "funding", tg_answer_e8(funding), "unrealised", tg_answer_e8(unrealised), "net",
                    tg_answer_e8(realised - commission + funding));
 }
 

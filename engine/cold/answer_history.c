@@ -50,9 +50,9 @@ json_t *tg_answer_decisions(const tg_question_t *question) {
   for (unsigned d = 0; d < TG_MIRROR_DECISION_KINDS; d++) {
     for (unsigned r = 0; r < TG_MIRROR_REASONS; r++) {
       if (counts->decision[d][r] == 0) continue;
-      json_array_append_new(totals,
-                            json_pack("{s:s,s:s,s:o}", "decision", question->cfg->names->decision(d), "reason",
-                                      question->cfg->names->decision_reason(r), "count", tg_answer_u64(counts->decision[d][r])));
+      json_array_append_new(
+          totals, json_pack("{s:s,s:s,s:o}", "decision", question->cfg->names->decision(d), "reason",
+                            question->cfg->names->decision_reason(r), "count", tg_answer_u64(counts->decision[d][r])));
     }
   }
   json_object_set_new(answer, "totals", totals);
@@ -97,8 +97,8 @@ static json_t *transition_json(const tg_question_t *question, const tg_msg_t *ms
   return json_pack("{s:o,s:o,s:s,s:s,s:s,s:i,s:o,s:o,s:o,s:o}", "ts_ns", tg_answer_u64(msg->ts_ns), "age_ms",
                    tg_answer_age_ms(question->now_ns, msg->ts_ns), "from", names->fsm_state(state->from), "to",
                    names->fsm_state(state->to), "reason", names->fsm_reason(state->reason), "inputs", (int)state->inputs_bits,
-                   "feed_age_ns", tg_answer_u64(state->feed_age_ns), "sync_age_ns", tg_answer_u64(state->sync_age_ns), "toxicity",
-                   tg_answer_e8(state->toxicity_e8), "gross", tg_answer_e8(state->gross_e8));
+                   "feed_age_ns", tg_answer_u64(state->feed_age_ns), "sync_age_ns", tg_answer_u64(state->sync_age_ns),
+                   "toxicity", tg_answer_e8(state->toxicity_e8), "gross", tg_answer_e8(state->gross_e8));
 }
 
 json_t *tg_answer_transitions(const tg_question_t *question) {

@@ -182,8 +182,8 @@ int tg_evidence_transition(const tg_evidence_cfg_t *cfg, const tg_mirror_t *mirr
 int tg_evidence_mismatch(const tg_evidence_cfg_t *cfg, uint64_t number, uint64_t ts_ns, const char *rule, const tg_acct_t *acct,
                          const tg_msg_t *alarm) {
   static const char *const names[] = {"mismatch.json"};
-  json_t *document = json_pack("{s:o,s:s,s:o,s:s}", "ts_ns", tg_answer_u64(ts_ns), "rule", rule, "epoch", tg_answer_u64(cfg->epoch),
-                               "mode", tg_mode_word(cfg->mode));
+  json_t *document = json_pack("{s:o,s:s,s:o,s:s}", "ts_ns", tg_answer_u64(ts_ns), "rule", rule, "epoch",
+                               tg_answer_u64(cfg->epoch), "mode", tg_mode_word(cfg->mode));
   if (alarm) {
     const tg_out_alarm_t *out = &alarm->u.out_alarm;
     json_object_set_new(document, "instrument", json_integer(alarm->instr_idx));

@@ -7,6 +7,8 @@
 #include "engine/cold/tape_list.h"
 #include "engine/cold/tape_source.h"
 
+enum { ZERO_TAIL_MAX = 64 << 20 };
+
 struct tg_tape_reader {
   tg_tape_list_t list;
   size_t at_file;
@@ -107,9 +109,10 @@ static bool all_zero(const uint8_t *at, size_t len) {
   return true;
 }
 
-/* From here on the file holds zeros only: room a crash left unwritten. */
+/* From here on the file holds zeros only: room a crash left unwritten. Looked at up to ZERO_TAIL_MAX bytes, so that a
+ * small compressed file cannot keep us busy for long. */
 static bool zero_tail(tg_tape_reader_t *reader) {
-  for (;;) {
+  for (size_t seen = 0; seen < ZERO_TAIL_MAX; seen += 4096) {
     const uint8_t *at;
     size_t have;
     if (tg_tape_source_peek(reader->source, 4096, &at, &have) < 0) return false;
@@ -118,6 +121,7 @@ static bool zero_tail(tg_tape_reader_t *reader) {
     if (!all_zero(at, have)) return false;
     tg_tape_source_skip(reader->source, have);
   }
+  return false;
 }
 
 static int mark_check(tg_tape_reader_t *reader, const uint8_t body[64], tg_tape_mark_t *mark) {
