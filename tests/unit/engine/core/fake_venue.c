@@ -356,8 +356,8 @@ static void depth_event(fv_t *fv) {
   fv->depth_bid = fv->bid;
   fv->depth_ask = fv->ask;
   depth_head(fv, prev + 1, fv->update_id, prev, bid_moved ? 2 : 1, ask_moved ? 2 : 1, 1, false);
-  levels(fv, false, false, bid_moved ? old_bid : fv->bid, bid_moved ? 0 : 900, bid_moved ? fv->bid : 0, 900);
-  levels(fv, true, true, ask_moved ? old_ask : fv->ask, ask_moved ? 0 : 900, ask_moved ? fv->ask : 0, 900);
+  levels(fv, false, false, bid_moved ? old_bid : fv->bid, bid_moved ? 0 : 900, bid_moved ? fv->bid : 0, bid_moved ? 900 : 0);
+  levels(fv, true, true, ask_moved ? old_ask : fv->ask, ask_moved ? 0 : 900, ask_moved ? fv->ask : 0, ask_moved ? 900 : 0);
 }
 
 static void top(fv_t *fv) {
