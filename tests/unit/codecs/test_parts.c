@@ -62,7 +62,7 @@ Test(client_id, round_trip_and_foreign) {
     cr_assert_arr_eq(text, want, TG_CLIENT_ID_BYTES);
     cr_assert(tg_client_id_parse(text, sizeof text, &back));
     cr_assert_eq(back, id);
-    cr_assert_eq(tg_client_id_mode(id), mode);
+    cr_assert_eq((int)tg_client_id_mode(id), mode);
     cr_assert_eq(tg_client_id_epoch(id), 0xABCDE);
     cr_assert_eq(tg_client_id_strategy(id), 0x7F);
     cr_assert_eq(tg_client_id_counter(id), 0x12345678);
