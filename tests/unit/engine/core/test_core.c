@@ -405,6 +405,7 @@ Test(core, disarmed_nothing_leaves) {
   open_and_trade(43, NULL, SECOND);
   fv_cmd(&fv, TG_VERB_DISARM, TG_ROLE_OPERATOR);
   uint64_t sent = fv.place_cnt + fv.amend_cnt + fv.cancel_cnt;
+  fv.stride = 60;
   fv_run(&fv, 2 * SECOND);
   cr_assert_eq(fv.place_cnt + fv.amend_cnt + fv.cancel_cnt, sent);
   cr_assert_gt(stats()->gate.reason_cnt[TG_REASON_NOT_ARMED], 0u);
