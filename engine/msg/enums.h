@@ -14,7 +14,10 @@
 
 #define ENUM_BEGIN(set) typedef enum tg_##set {
 #define ENUM(set, SET, NAME, number, text) TG_##SET##_##NAME = (number),
-#define ENUM_END(set, SET) TG_##SET##_CNT } tg_##set##_t;
+#define ENUM_END(set, SET) \
+  TG_##SET##_CNT \
+  } \
+  tg_##set##_t;
 #include "engine/msg/enums.def"
 #undef ENUM_BEGIN
 #undef ENUM
