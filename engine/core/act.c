@@ -194,23 +194,26 @@ static bool cancel_now(const tg_core_t *core, const tg_order_t *o) {
   return core->now_ns - o->moved_ns >= (uint64_t)core->conf.order_query_retry_ms * (uint64_t)TG_NS_PER_MS;
 }
 
+/* The cold path's hammer: at the start for every instrument, then each second where something of ours is still open. */
 static void cancel_all_lines(tg_core_t *core) {
-  if (core->stopping && !core->snap.kill_latched && core->fsm.state != TG_FSM_EMERGENCY)
-    return; /* a calm end needs no hammer */
-  if (core->cancel_all_ns != 0 && core->now_ns - core->cancel_all_ns < (uint64_t)TG_NS_PER_S) return;
+  bool first = core->cancel_all_ns == 0;
+  if (!core->snap.kill_latched && core->fsm.state != TG_FSM_EMERGENCY) return; /* a calm end needs none */
+  if (!first && core->now_ns - core->cancel_all_ns < (uint64_t)TG_NS_PER_S) return;
   core->cancel_all_ns = core->now_ns;
   for (uint16_t i = 0; i < core->cfg.instr_cap; i++) {
-    if (!core->instr[i].known || core->instr[i].gate.open_cnt == 0 || !tg_core_room(core, TG_CORE_ROOM_KEPT)) continue;
+    const tg_core_instr_t *instr = &core->instr[i];
+    bool due = first || instr->gate.open_cnt > 0 || instr->orphan_cnt > 0;
+    if (!instr->known || !due || !tg_core_room(core, TG_CORE_ROOM_KEPT)) continue;
     tg_core_emit(core, TG_OUT_CANCEL_ALL, i)->u.out_cancel_all.request_no = ++core->request_seq;
   }
 }
 
 void tg_core_sweep(tg_core_t *core) {
+  cancel_all_lines(core);
   if (core->orders.open_cnt == 0) {
     core->sweeping = core->snap.kill_latched || core->stopping;
     return;
   }
-  cancel_all_lines(core);
   uint32_t next;
   for (uint32_t idx = core->orders.open_head; idx != TG_ORDER_NIL; idx = next) {
     tg_order_t *o = &core->orders.order[idx];

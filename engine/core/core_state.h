@@ -69,6 +69,7 @@ typedef struct tg_core_instr {
   uint8_t level_top;   /* one past the highest level ever wanted */
   uint8_t force;       /* the next evaluation answers in full */
   uint8_t drift_seen;  /* drift_lots is a candidate */
+  uint32_t orphan_cnt; /* orders of ours that the last snapshot listed and we do not know */
   uint8_t drift_asked; /* the snapshot that decides was asked for */
   uint8_t adopted;     /* the position was taken from the venue once */
   uint8_t timer_due;   /* evaluate at the end of this step, not forced */

@@ -203,7 +203,11 @@ static void stranger(tg_core_t *core, uint32_t i, tg_alarm_t what) {
   tg_core_snapshot_t *acc = &core->acc;
   const tg_acc_order_t *line = &acc->line[i];
   (void)idset_add(&acc->orphan_now, line->order_id);
+  bool ours = what == TG_ALARM_ORPHAN_ORDER;
+  if (ours && acc->line_instr[i] < core->cfg.instr_cap) core->instr[acc->line_instr[i]].orphan_cnt++;
   if (idset_has(&acc->orphan_before, line->order_id)) return;
+  /* an order of ours without exposure held for it may fill at any time: no new risk until a person looked */
+  if (ours && core->fsm_in.override == TG_FSM_OVERRIDE_NONE) core->fsm_in.override = TG_FSM_OVERRIDE_PAUSE;
   tg_core_tell_alarm2(core, what, acc->line_instr[i], line->client_id, 0, line->order_id, line->px_ticks, line->qty_lots);
 }
 
@@ -307,6 +311,7 @@ static void end(tg_core_t *core, const tg_msg_t *in) {
   }
   core->side_mode_bad = acc->dual_side;
   for (uint16_t i = 0; i < core->cfg.instr_cap; i++) {
+    core->instr[i].orphan_cnt = 0;
     if (core->instr[i].known) compare_position(core, &core->instr[i]);
   }
   for (uint32_t i = 0; i < acc->line_cnt && tg_core_room(core, TG_CORE_ROOM + TG_CORE_ROOM_KEPT); i++) compare_line(core, i);

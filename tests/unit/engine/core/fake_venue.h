@@ -50,9 +50,9 @@ typedef struct fv {
   /* the venue's own accounts */
   int64_t pos, cost_e8, realised_e8, commission_e8, bought, sold;
   uint64_t fill_cnt, place_cnt, amend_cnt, cancel_cnt, query_cnt, sync_cnt, cancel_all_cnt;
-  int64_t stride;   /* ticks of the walk, 60 unless told */
+  int64_t stride;    /* ticks of the walk, 60 unless told */
   uint32_t want_gen; /* a depth snapshot was asked for */
-  bool halt_sync; /* no account snapshots but the ones asked for */
+  bool halt_sync;    /* no account snapshots but the ones asked for */
   tg_chain_t chain;
   uint64_t out_cnt;
   uint64_t kind_cnt[256], alarm_cnt[64], state_cnt[16];

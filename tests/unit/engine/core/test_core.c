@@ -140,6 +140,8 @@ Test(core, orphans_and_strangers_are_told_once_and_never_touched) {
   snapshot(&(snap_t){.position = fv.pos, .extra = two, .extra_cnt = 1});
   snapshot(&(snap_t){.position = fv.pos, .extra = two, .extra_cnt = 1});
   cr_assert_eq(alarms(TG_ALARM_ORPHAN_ORDER), 1u);
+  cr_assert_eq(fv.core->fsm.state, TG_FSM_PAUSED, "its fills are not in our exposure");
+  cancels = fv.cancel_cnt;
   snapshot(&(snap_t){.position = fv.pos, .extra = &two[1], .extra_cnt = 1, .extra_flags = TG_F_FOREIGN});
   snapshot(&(snap_t){.position = fv.pos, .extra = &two[1], .extra_cnt = 1, .extra_flags = TG_F_FOREIGN});
   cr_assert_eq(alarms(TG_ALARM_FOREIGN_ORDER), 1u);
