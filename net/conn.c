@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "engine/base/assert.h"
-#include "net/tcp.h"
 
 enum { CONTROL_ROOM = 192 }; /* a sealed control frame or alert */
 

@@ -286,3 +286,27 @@ int tg_io_fsync(tg_io_t *io, tg_io_op_t *op, int fd, bool data_only) {
   arm(sqe, op, KIND_PLAIN);
   return 0;
 }
+
+int tg_errno_err(int err) {
+  switch (err < 0 ? -err : err) {
+    case 0:
+      return 0;
+    case ECONNREFUSED:
+      return -TG_EREFUSED;
+    case ECONNRESET:
+    case EPIPE:
+    case ENOTCONN:
+      return -TG_ETRUNCATED;
+    case ETIMEDOUT:
+    case ETIME:
+      return -TG_ETIMEOUT;
+    case EACCES:
+    case EPERM:
+      return -TG_EPERM;
+    case ENOMEM:
+    case ENOBUFS:
+      return -TG_ENOMEM;
+    default:
+      return -TG_EIO;
+  }
+}

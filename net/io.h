@@ -160,4 +160,7 @@ static inline int tg_io_close_slot(tg_io_t *io, int slot) {
   return io->net->close_slot(io, slot);
 }
 
+/* -TG_E* for an errno of connect, send or receive (given positive or negative). */
+int tg_errno_err(int err);
+
 #endif

@@ -1,35 +1,10 @@
 #include "net/tcp.h"
 
-#include <errno.h>
 #include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-int tg_errno_err(int err) {
-  switch (err < 0 ? -err : err) {
-    case 0:
-      return 0;
-    case ECONNREFUSED:
-      return -TG_EREFUSED;
-    case ECONNRESET:
-    case EPIPE:
-    case ENOTCONN:
-      return -TG_ETRUNCATED;
-    case ETIMEDOUT:
-    case ETIME:
-      return -TG_ETIMEOUT;
-    case EACCES:
-    case EPERM:
-      return -TG_EPERM;
-    case ENOMEM:
-    case ENOBUFS:
-      return -TG_ENOMEM;
-    default:
-      return -TG_EIO;
-  }
-}
 
 static int set_int(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value);

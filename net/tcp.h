@@ -18,7 +18,4 @@ typedef struct tg_tcp_opt {
 
 /* A socket of `family` (AF_INET, AF_INET6). >= 0 descriptor, -TG_EIO, -TG_EINVAL. *stamped says whether stamps were granted. */
 TG_MUST_USE int tg_tcp_socket(int family, const tg_tcp_opt_t *opt, bool *stamped);
-/* -TG_E* for an errno of connect, send or receive (given positive or negative). */
-int tg_errno_err(int err);
-
 #endif
