@@ -29,6 +29,7 @@ struct vs_synth {
   vs_rng rng;
   enum regime regime;
   double t, regime_end; /* flow clock, seconds */
+  double wait;          /* to the next event */
   double wall0;         /* wall seconds that belong to t = 0 */
   double anchor, x;     /* fair = anchor * (1 + x), x in units of 1 */
   double drift;         /* per second */
@@ -181,29 +182,27 @@ static void one_event(vs_venue *v) {
   vs_txn_end(v);
 }
 
-static void run_flow(vs_timer *sul) {
-  struct vs_synth *s = lws_container_of(sul, struct vs_synth, timer);
+/* Seconds to the next event; drawn once per event, whenever it is asked for, so that wake-ups change no decision. */
+static void draw_wait(struct vs_synth *s) {
+  s->wait = vs_rng_exp(&s->rng, 1.0 / regime_of[s->regime].rate);
+}
+
+static void run_flow(vs_timer *timer) {
+  struct vs_synth *s = lws_container_of(timer, struct vs_synth, timer);
   vs_venue *v = s->v;
   double target = (wall_s() - s->wall0) * v->opt.speed;
-  double rate = 1;
-  double dt = 0;
-  for (int k = 0; k < TICK_EVENTS; k++) {
-    rate = regime_of[s->regime].rate;
-    dt = vs_rng_exp(&s->rng, 1.0 / rate);
-    if (s->t + dt > target && k > 0) {
-      break;
-    }
-    advance(s, dt);
+  for (int k = 0; k < TICK_EVENTS && s->t + s->wait <= target; k++) {
+    advance(s, s->wait);
     one_event(v);
+    draw_wait(s);
   }
   vs_algo_check(v, false);
-  if (target - s->t > LAG_MAX_S * v->opt.speed) { /* cannot keep up: let the flow's clock slip */
+  if (target - s->t > LAG_MAX_S * v->opt.speed && s->t + s->wait <= target) { /* cannot keep up: let the flow's clock slip */
     s->wall0 += (target - s->t) / v->opt.speed;
     target = s->t;
   }
-  double wait = (s->t + dt - target) / v->opt.speed;
-  int64_t us = (int64_t)(wait * 1e6);
-  vs_timer_set(sul, run_flow, us < 1000 ? 1000 : us);
+  int64_t us = (int64_t)((s->t + s->wait - target) / v->opt.speed * 1e6);
+  vs_timer_set(timer, run_flow, us < 1000 ? 1000 : us);
 }
 
 static void seed_book(vs_venue *v) {
@@ -222,6 +221,7 @@ void vs_synth_open(vs_venue *v) {
   s->tick = (double)v->sym->tick / (double)VS_E8;
   s->regime = NORMAL;
   s->regime_end = 5.0;
+  draw_wait(s);
   seed_book(v);
 }
 

@@ -257,8 +257,5 @@ int vs_rest(vs_venue *v, vs_sess *s, vs_buf *hdr) {
     vs_buf_f(hdr, "X-MBX-ORDER-COUNT-10S: %lld\r\nX-MBX-ORDER-COUNT-1M: %lld\r\n", (long long)v->rl.orders_10s,
              (long long)v->rl.orders_1m);
   }
-  if (status == 429 || status == 418) {
-    vs_buf_f(hdr, "Retry-After: %d\r\n", status == 418 ? 120 : 60);
-  }
   return status;
 }
