@@ -4,13 +4,37 @@ enum { LANE_BYTES = 32 };
 
 /* --- UTF-8 --- */
 
-static inline bool ascii32(const uint8_t *p) {
-  uint64_t a, b, c, d;
-  memcpy(&a, p, 8);
-  memcpy(&b, p + 8, 8);
-  memcpy(&c, p + 16, 8);
-  memcpy(&d, p + 24, 8);
-  return ((a | b | c | d) & UINT64_C(0x8080808080808080)) == 0;
+/* 32 bytes, unaligned */
+typedef uint64_t lane_t __attribute__((vector_size(LANE_BYTES), aligned(1), may_alias));
+
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+static inline uint64_t load64(const uint8_t *p) {
+  uint64_t v;
+  memcpy(&v, p, 8);
+  return v;
+}
+
+static inline bool lane_ascii(lane_t v) {
+  return ((v[0] | v[1] | v[2] | v[3]) & HIGH_BITS) == 0;
+}
+
+/* The common case: one pass without a branch per lane; the last lane overlaps the one before. */
+static bool all_ascii(const uint8_t *p, size_t len) {
+  if (len < 8) {
+    uint8_t any = 0;
+    for (size_t i = 0; i < len; i++) any |= p[i];
+    return any < 0x80;
+  }
+  if (len < LANE_BYTES) {
+    uint64_t any = load64(p + len - 8);
+    for (size_t at = 0; at + 8 <= len; at += 8) any |= load64(p + at);
+    return (any & HIGH_BITS) == 0;
+  }
+  const uint8_t *last = p + len - LANE_BYTES;
+  lane_t any = *(const lane_t *)last;
+  for (; p < last; p += LANE_BYTES) any |= *(const lane_t *)p;
+  return lane_ascii(any);
 }
 
 /* Length of the well-formed sequence at p (Unicode 15, table 3-7), 0 = malformed or cut. */
@@ -30,9 +54,10 @@ static size_t utf8_sequence(const uint8_t *p, size_t len) {
 }
 
 bool tg_utf8_ok(const uint8_t *data, size_t len) {
+  if (TG_LIKELY(all_ascii(data, len))) return true;
   size_t at = 0;
   while (at < len) {
-    while (len - at >= LANE_BYTES && ascii32(data + at)) at += LANE_BYTES;
+    while (len - at >= LANE_BYTES && lane_ascii(*(const lane_t *)(data + at))) at += LANE_BYTES;
     size_t stop = len - at < LANE_BYTES ? len : at + LANE_BYTES;
     while (at < stop) {
       size_t n = utf8_sequence(data + at, len - at);
@@ -187,22 +212,45 @@ size_t tg_ws_put_head(uint8_t *payload, size_t len, uint8_t op, uint32_t key) {
   return head;
 }
 
-void tg_ws_mask(uint8_t *data, size_t len, uint32_t key) {
-  uint64_t wide = ((uint64_t)key << 32) | key;
-  size_t at = 0;
-  for (; at + LANE_BYTES <= len; at += LANE_BYTES) {
-    uint64_t v[4];
-    memcpy(v, data + at, LANE_BYTES);
-    for (int i = 0; i < 4; i++) v[i] ^= wide;
-    memcpy(data + at, v, LANE_BYTES);
+/* The key as seen `at` bytes into the payload. */
+static inline uint32_t key_at(uint32_t key, size_t at) {
+  unsigned turn = (unsigned)(at & 3) * 8;
+  return (key >> turn) | (key << ((32 - turn) & 31));
+}
+
+static inline void mask64(uint8_t *p, uint64_t v, uint32_t key) {
+  v ^= ((uint64_t)key << 32) | key;
+  memcpy(p, &v, 8);
+}
+
+static void mask_short(uint8_t *data, size_t len, uint32_t key) {
+  uint64_t tail;
+  if (len < 8) {
+    for (size_t i = 0; i < len; i++) data[i] ^= (uint8_t)(key >> (8 * (i & 3)));
+    return;
   }
-  for (; at + 8 <= len; at += 8) {
+  memcpy(&tail, data + len - 8, 8);
+  for (size_t at = 0; at + 8 <= len; at += 8) {
     uint64_t v;
     memcpy(&v, data + at, 8);
-    v ^= wide;
-    memcpy(data + at, &v, 8);
+    mask64(data + at, v, key);
   }
-  for (; at < len; at++) data[at] ^= (uint8_t)(wide >> (8 * (at & 7)));
+  mask64(data + len - 8, tail, key_at(key, len - 8)); /* overlaps what is done, with the same result */
+}
+
+void tg_ws_mask(uint8_t *data, size_t len, uint32_t key) {
+  if (len < LANE_BYTES) {
+    mask_short(data, len, key);
+    return;
+  }
+  uint8_t *last = data + len - LANE_BYTES;
+  uint64_t k = ((uint64_t)key << 32) | key;
+  uint32_t turned = key_at(key, len);
+  uint64_t t = ((uint64_t)turned << 32) | turned;
+  lane_t wide = {k, k, k, k}, tail_key = {t, t, t, t};
+  lane_t tail = *(const lane_t *)last; /* before it is masked; stored last, overlapping what is done */
+  for (uint8_t *p = data; p < last; p += LANE_BYTES) *(lane_t *)p ^= wide;
+  *(lane_t *)last = tail ^ tail_key;
 }
 
 /* --- mask keys --- */
