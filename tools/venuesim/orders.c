@@ -46,6 +46,7 @@ int32_t vs_order_new(vs_venue *v, const vs_order_req *req) {
   }
   int32_t slot = v->order_seq;
   v->order_seq = (v->order_seq + 1) % VS_ORDER_CNT;
+  v->order_cnt++;
   vs_order *o = &v->order[slot];
   if (o->id != 0) {
     forget(v, slot);

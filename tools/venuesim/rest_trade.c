@@ -278,6 +278,8 @@ int vs_h_all_orders(vs_req *r) {
   if (read_window(r, &w) != 0) {
     return -1;
   }
+  int32_t used = v->order_cnt < VS_ORDER_CNT ? (int32_t)v->order_cnt : VS_ORDER_CNT;
+  int32_t oldest = used < VS_ORDER_CNT ? 0 : v->order_seq;
   int64_t matched = 0;
   for (int pass = 0; pass < 2; pass++) {
     int64_t nth = 0;
@@ -286,8 +288,8 @@ int vs_h_all_orders(vs_req *r) {
     if (pass == 1) {
       vs_buf_c(r->out, '[');
     }
-    for (int32_t k = 0; w.traded && k < VS_ORDER_CNT; k++) {
-      const vs_order *o = &v->order[(v->order_seq + k) % VS_ORDER_CNT];
+    for (int32_t k = 0; w.traded && k < used; k++) {
+      const vs_order *o = &v->order[(oldest + k) % VS_ORDER_CNT];
       if (o->id == 0 || o->id < w.order_id || o->t_create < w.start || o->t_create > w.end) {
         continue;
       }

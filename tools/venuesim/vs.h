@@ -335,6 +335,7 @@ typedef struct vs_venue {
   vs_order *order;
   int32_t order_seq; /* next slot, wraps */
   int64_t order_id;
+  int64_t order_cnt;
   int32_t cid_hash[65536];
   int32_t open[VS_OPEN_CNT + 8];
   int open_cnt;
