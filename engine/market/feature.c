@@ -395,22 +395,24 @@ static void on_trade(tg_feature_t *feature, const tg_msg_t *msg) {
 }
 
 void tg_feature_on_msg(tg_feature_t *feature, const tg_msg_t *msg, const tg_book_t *book, uint32_t book_ev) {
+  const tg_top_t *top = tg_book_top(book);
+  /* validity is looked at always: a LINK or a command may have ended it between two messages of ours */
+  if (!top->valid && feature->view.top_ok) on_top(feature, top);
   on_time(feature, msg->ts_ns);
   switch (msg->kind) {
     case TG_MD_TRADE:
       decay_flows(feature, msg->ts_ns);
       on_trade(feature, msg);
-      return;
+      break;
     case TG_TIMER:
       decay_flows(feature, msg->ts_ns);
       break;
     default:
       break;
   }
-  if (book_ev == 0) return;
-  if ((book_ev & TG_BOOK_EV_TOP_CHANGED) != 0) {
+  if ((book_ev & TG_BOOK_EV_TOP_CHANGED) != 0 || (top->valid && !feature->view.top_ok)) {
     decay_flows(feature, msg->ts_ns);
-    on_top(feature, tg_book_top(book));
+    on_top(feature, top);
     feature->view.ofi_decayed_lots = feature->ofi.value;
   }
   if ((book_ev & TG_BOOK_EV_APPLIED) != 0 && tg_book_complete(book)) on_levels(feature, book);

@@ -142,6 +142,10 @@ Test(feature, top_numbers_follow_the_book) {
   cr_assert_eq(v->mid_half_ticks, 0);
   quote(&b, 1000, 99, 1003, 20); /* after a break the next top is no change again */
   cr_assert_eq(v->ofi_lots, 16);
+  send_link(&b.t, 0, 1); /* nobody told the features: they look themselves */
+  tick(&b, SECOND);
+  cr_assert_not(v->top_ok);
+  cr_assert_eq(v->mid_half_ticks, 0);
   test_book_close(&b.t);
 }
 
