@@ -51,8 +51,13 @@ static inline uint64_t tg_dup_hit(const tg_dup_t *dup, uint64_t client_id, uint6
   /* ids of one run share the upper half: a reused or older one is not above the last; 0 is no id */
   uint64_t stale = ((client_id ^ dup->last_client_id) >> 32) - 1; /* sign: same prefix */
   stale &= (client_id & UINT32_MAX) - (dup->last_client_id & UINT32_MAX) - 1;
-  return stale | ((client_id - 1) & ~client_id) | (uint64_t)(hit[0] | hit[1] | hit[2] | hit[3]) |
-         (now_ns - dup->blind_until_ns);
+#ifdef __AVX__
+  typedef double lanes_t __attribute__((vector_size(8 * TG_DUP_WAYS)));
+  uint64_t any = 0 - (uint64_t)__builtin_ia32_movmskpd256((lanes_t)hit);
+#else
+  uint64_t any = (uint64_t)(hit[0] | hit[1] | hit[2] | hit[3]);
+#endif
+  return stale | ((client_id - 1) & ~client_id) | any | (now_ns - dup->blind_until_ns);
 }
 /* A place leaves now; same commit as the reservation. */
 void tg_dup_on_send(tg_dup_t *dup, uint64_t client_id, uint64_t key, uint64_t now_ns);

@@ -52,7 +52,6 @@ static int64_t high_bound(int64_t told, int64_t cap) {
 
 static void remake_units(tg_filters_t *filters) {
   filters->min_units = tg_filters_units_of(filters, filters->min_notional_e8, true);
-  filters->max_units = tg_filters_units_of(filters, INT64_MAX, false);
 }
 
 static int on_first(tg_filters_t *filters, const tg_cfg_filter_t *filter) {

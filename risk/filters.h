@@ -46,11 +46,11 @@ typedef struct tg_filters {
   /* worth: px_ticks * tick_e8 is a price in e8; px_ticks * qty_lots * value_mul / value_div is money in e8 */
   int64_t tick_e8;
   uint64_t value_mul, value_div;
-  tg_u128 min_units, max_units; /* px_fine * qty_lots: least that makes min_notional_e8, most that fits INT64_MAX e8 */
-  uint64_t lot_mul;             /* one lot = lot_mul / 10^qty_dec of the base */
-  uint32_t lot_div;             /* 10^qty_dec */
-  uint32_t ready;               /* TG_FILTERS_* */
-  int64_t max_orders;           /* venue's cap per instrument; INT64_MAX none */
+  tg_u128 min_units;  /* px_fine * qty_lots: least that makes min_notional_e8 */
+  uint64_t lot_mul;   /* one lot = lot_mul / 10^qty_dec of the base */
+  uint32_t lot_div;   /* 10^qty_dec */
+  uint32_t ready;     /* TG_FILTERS_* */
+  int64_t max_orders; /* venue's cap per instrument; INT64_MAX none */
   int64_t maker_fee_e8, taker_fee_e8;
   tg_step_t px_step, qty_step; /* in ticks and lots: 1 unless the venue's step is coarser than our scale */
   uint8_t status, allowlisted, product, pad0[5];

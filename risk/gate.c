@@ -11,7 +11,8 @@
 #define AT_MOST(a, b) ((uint64_t)(a) - (uint64_t)(b)-1) /* a <= b */
 #define SIGN(word) ((uint64_t)(word) >> 63)
 #define AT(NAME, word) (SIGN(word) << TG_GATE_##NAME)
-#define FUTURE_NS UINT64_C(1000000000) /* a receive time further ahead than this is implausible */
+#define PUSH(mask, word) ((mask) = (mask) + (mask) + SIGN(word)) /* the next lower bit */
+#define FUTURE_NS UINT64_C(1000000000)                           /* a receive time further ahead than this is implausible */
 /* Keeps the compiler from computing every word first and spilling them all: 5% fewer instructions. */
 #define SETTLE(mask) __asm__("" : "+r"(mask))
 #define INLINE static inline __attribute__((always_inline))
@@ -60,13 +61,24 @@ static const uint64_t rows_of[KIND_CNT] = {
 #undef GATE
 };
 #undef REASON
-static const uint8_t intent_of[KIND_CNT] = {TG_INTENT_INCREASE_RISK, TG_INTENT_REDUCE_RISK, TG_INTENT_INCREASE_RISK,
-                                            TG_INTENT_REDUCE_RISK, TG_INTENT_CANCEL};
-/* [action][intent]; what does not fit together is the strictest: an order that increases risk. */
+/* [action][intent] -> kind and effective intent; what does not fit together is the strictest: an order that increases risk. */
+#define KIND(kind, intent) ((kind) | (intent) << 4)
+#define OPENS(kind) KIND(kind, TG_INTENT_INCREASE_RISK), KIND(kind, TG_INTENT_INCREASE_RISK)
+#define ANY_PLACE \
+  { OPENS(KIND_PLACE), KIND(KIND_PLACE_REDUCE, TG_INTENT_REDUCE_RISK), KIND(KIND_PLACE, TG_INTENT_INCREASE_RISK) }
+#define ANY_OTHER \
+  { OPENS(KIND_PLACE), OPENS(KIND_PLACE) }
+#define ANY_CANCEL KIND(KIND_CANCEL, TG_INTENT_CANCEL), KIND(KIND_CANCEL, TG_INTENT_CANCEL)
 static const uint8_t kind_of[8][4] = {
-    [TG_REQUEST_PLACE] = {[TG_INTENT_REDUCE_RISK] = KIND_PLACE_REDUCE},
-    [TG_REQUEST_AMEND] = {KIND_AMEND, KIND_AMEND, KIND_AMEND_REDUCE, KIND_AMEND},
-    [TG_REQUEST_CANCEL] = {KIND_CANCEL, KIND_CANCEL, KIND_CANCEL, KIND_CANCEL},
+    [TG_REQUEST_NONE] = ANY_OTHER,
+    [TG_REQUEST_PLACE] = ANY_PLACE,
+    [TG_REQUEST_AMEND] = {OPENS(KIND_AMEND), KIND(KIND_AMEND_REDUCE, TG_INTENT_REDUCE_RISK),
+                          KIND(KIND_AMEND, TG_INTENT_INCREASE_RISK)},
+    [TG_REQUEST_CANCEL] = {ANY_CANCEL, ANY_CANCEL},
+    [TG_REQUEST_QUERY] = ANY_OTHER,
+    [TG_REQUEST_CANCEL_ALL] = ANY_OTHER,
+    [6] = ANY_OTHER,
+    [7] = ANY_OTHER,
 };
 
 /* What several gates need, made once. Prices are in 1/20000 tick. */
@@ -82,8 +94,9 @@ typedef struct facts {
 
 INLINE facts_t facts_of(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_instr_t *instr) {
   facts_t f;
-  f.kind = kind_of[req->action & 7u][req->intent & 3u];
-  f.intent = intent_of[f.kind];
+  unsigned kind = kind_of[req->action & 7u][req->intent & 3u];
+  f.kind = kind & 15u;
+  f.intent = kind >> 4;
   f.side = req->side & 1u;
   uint64_t bid = (uint64_t)instr->bid_px_ticks, ask = (uint64_t)instr->ask_px_ticks;
   f.no_touch = LESS(bid, 1) | AT_MOST(ask, bid) | LESS(TG_PX_TICKS_MAX, ask);
@@ -129,7 +142,7 @@ INLINE shape_t shape_of(const tg_order_req_t *req, const tg_filters_t *flt, cons
   s.lot = off_step(&flt->qty_step, qty);
   s.qty = qty | rem | (uint64_t)req->held_lots | LESS(qty, bounds[0]) | LESS(bounds[1], qty) | LESS(rem, 1) | LESS(qty, rem) |
           LESS(TG_QTY_LOTS_MAX, req->held_lots) | LESS(1, req->side);
-  s.notional = (less_wide(units, flt->min_units) & ~f->reduce_only) | less_wide(flt->max_units, units);
+  s.notional = less_wide(units, flt->min_units) & ~f->reduce_only; /* too large is bit 11's: its bound fits int64 */
   return s;
 }
 
@@ -244,36 +257,44 @@ TG_COLD static uint32_t sub_of(const tg_order_req_t *req, const tg_limits_t *lim
 uint64_t tg_gate_mask(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, uint32_t *subs) {
   const tg_gate_instr_t *instr = snap->instr;
   facts_t f = facts_of(req, lim, instr);
-  uint64_t listed = instr->flags & (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED | TG_GATE_INSTR_RESTRICTED);
-  uint64_t mask =
-      (~(uint64_t)snap->armed & 1) << TG_GATE_ARMED | (~(uint64_t)(snap->mode_sends & snap->submit) & 1) << TG_GATE_MODE |
-      AT(KILL, 0 - (uint64_t)snap->kill_latched) | (uint64_t)lim->unset_for[f.intent] << TG_GATE_LIMITS |
-      AT(ALLOWED, 0 - (listed ^ (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED))) | AT(WINDOW, window_word(req, lim, snap)) |
-      AT(CLOCK, clock_word(lim, snap)) | (~((uint64_t)snap->fsm_allow >> f.intent) & 1) << TG_GATE_FSM;
-  tg_u128 units = (tg_u128)f.px_fine * (uint64_t)req->qty_lots;
-  shape_t shape = shape_of(req, snap->filters, &f, units);
+  /* bits 22 down to 19 */
+  load_t load = load_of(req, lim, snap, &f);
+  uint64_t mask = SIGN(load.net | load.leverage | load.margin);
+  PUSH(mask, load.gross);
+  PUSH(mask, load.position);
+  PUSH(mask, open_word(lim, snap));
+  mask = mask << TG_GATE_OPEN_ORDERS | AT(DRAWDOWN, drawdown_word(lim, snap)) | AT(REDUCING, load.not_reducing);
+  mask |= AT(RATE, (uint64_t)(snap->rate->left[f.intent] - 1) | LESS(snap->now_ns, snap->rate->pause_until_ns));
+  mask |= (~((uint64_t)snap->fsm_allow >> f.intent) & 1) << TG_GATE_FSM;
   SETTLE(mask);
-  mask |= AT(SHAPE, shape.tick | shape.lot | shape.qty | shape.notional);
+  /* bits 13 down to 0 */
+  uint64_t low = SIGN(self_word(instr, (uint64_t)req->px_ticks, f.side));
+  uint64_t key = tg_dup_key(req->instr_idx, req->side, req->px_ticks, req->qty_lots);
+  PUSH(low, tg_dup_hit(snap->dup, req->client_id, key, snap->now_ns));
+  tg_u128 units = (tg_u128)f.px_fine * (uint64_t)req->qty_lots;
+  PUSH(low, less_wide(lim->max_order_units, units));
+  PUSH(low, LESS(lim->max_order_qty_lots, req->qty_lots));
+  SETTLE(low);
+  collar_t collar = collar_of(lim, snap, &f);
+  PUSH(low, collar.far | collar.blind);
+  SETTLE(low);
+  PUSH(low, clock_word(lim, snap));
   fresh_t fresh = fresh_of(lim, snap, &f);
   /* a reduction unwinds on a book that is not LIVE as long as its touch makes sense */
   uint64_t unwind = (0 - (f.kind & 1)) & ~f.no_touch;
-  SETTLE(mask);
-  mask |= AT(MARKET_DATA, (fresh.book | fresh.stale | fresh.silent) & ~unwind);
-  collar_t collar = collar_of(lim, snap, &f);
-  SETTLE(mask);
-  mask |= AT(COLLAR, collar.far | collar.blind) | AT(ORDER_QTY, LESS(lim->max_order_qty_lots, req->qty_lots)) |
-          AT(ORDER_NOTIONAL, less_wide(lim->max_order_units, units));
-  uint64_t key = tg_dup_key(req->instr_idx, req->side, req->px_ticks, req->qty_lots);
-  SETTLE(mask);
-  mask |= AT(DUPLICATE, tg_dup_hit(snap->dup, req->client_id, key, snap->now_ns)) |
-          AT(SELF_MATCH, self_word(instr, (uint64_t)req->px_ticks, f.side)) |
-          AT(RATE, (uint64_t)(snap->rate->left[f.intent] - 1) | LESS(snap->now_ns, snap->rate->pause_until_ns)) |
-          AT(OPEN_ORDERS, open_word(lim, snap)) | AT(DRAWDOWN, drawdown_word(lim, snap));
-  load_t load = load_of(req, lim, snap, &f);
-  SETTLE(mask);
-  mask |= AT(REDUCING, load.not_reducing) | AT(POSITION, load.position) | AT(GROSS, load.gross) |
-          AT(NET, load.net | load.leverage | load.margin);
-  mask &= rows_of[f.kind];
+  PUSH(low, (fresh.book | fresh.stale | fresh.silent) & ~unwind);
+  SETTLE(low);
+  shape_t shape = shape_of(req, snap->filters, &f, units);
+  PUSH(low, shape.tick | shape.lot | shape.qty | shape.notional);
+  SETTLE(low);
+  PUSH(low, window_word(req, lim, snap));
+  uint64_t listed = instr->flags & (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED | TG_GATE_INSTR_RESTRICTED);
+  PUSH(low, 0 - (listed ^ (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED)));
+  low = low + low + lim->unset_for[f.intent];
+  PUSH(low, 0 - (uint64_t)snap->kill_latched);
+  low = low + low + (~(uint64_t)(snap->mode_sends & snap->submit) & 1);
+  low = low + low + (~(uint64_t)snap->armed & 1);
+  mask = (mask | low) & rows_of[f.kind];
   *subs = TG_UNLIKELY(mask != 0) ? sub_of(req, lim, snap, mask) : 0;
   return mask;
 }

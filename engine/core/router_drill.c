@@ -31,7 +31,6 @@ static void make_filters(tg_filters_t *flt) {
   flt->market_max_qty_lots = 120000;
   flt->min_notional_e8 = 50 * TG_E8;
   flt->min_units = tg_filters_units_of(flt, flt->min_notional_e8, true);
-  flt->max_units = tg_filters_units_of(flt, INT64_MAX, false);
   flt->mult_up_bps = 10500;
   flt->mult_down_bps = 9500;
   flt->ready = TG_FILTERS_SYMBOL | TG_FILTERS_BOUNDS | TG_FILTERS_SECOND;

@@ -30,7 +30,6 @@
   X(SHAPE, BAD_QTY, 0, "rem", w->req.rem_lots = 0) \
   X(SHAPE, BAD_QTY, 0, "rem", w->req.rem_lots = 11) \
   X(SHAPE, BAD_NOTIONAL, 0, "notional_min", w->filters.min_units = (tg_u128)1 << 60) \
-  X(SHAPE, BAD_NOTIONAL, 0, "notional_max", w->filters.max_units = 1) \
   X(MARKET_DATA, BOOK_NOT_LIVE, 0, "book", w->instr.book_state = TG_BOOK_UNSYNCED) \
   X(MARKET_DATA, BOOK_NOT_LIVE, 0, "book", w->instr.book_state = TG_BOOK_SYNCING) \
   X(MARKET_DATA, BOOK_NOT_LIVE, 0, "book", w->instr.book_state = TG_BOOK_STALE) \
