@@ -15,8 +15,10 @@ static inline uint64_t load64(const uint8_t *p) {
   return v;
 }
 
-static inline bool lane_ascii(lane_t v) {
-  return ((v[0] | v[1] | v[2] | v[3]) & HIGH_BITS) == 0;
+/* by address: a vector argument would change the ABI where AVX is off */
+static inline bool lane_ascii(const void *p) {
+  const lane_t *v = p;
+  return (((*v)[0] | (*v)[1] | (*v)[2] | (*v)[3]) & HIGH_BITS) == 0;
 }
 
 /* The common case: one pass without a branch per lane; the last lane overlaps the one before. */
@@ -34,7 +36,7 @@ static bool all_ascii(const uint8_t *p, size_t len) {
   const uint8_t *last = p + len - LANE_BYTES;
   lane_t any = *(const lane_t *)last;
   for (; p < last; p += LANE_BYTES) any |= *(const lane_t *)p;
-  return lane_ascii(any);
+  return lane_ascii(&any);
 }
 
 /* Length of the well-formed sequence at p (Unicode 15, table 3-7), 0 = malformed or cut. */
@@ -57,7 +59,7 @@ bool tg_utf8_ok(const uint8_t *data, size_t len) {
   if (TG_LIKELY(all_ascii(data, len))) return true;
   size_t at = 0;
   while (at < len) {
-    while (len - at >= LANE_BYTES && lane_ascii(*(const lane_t *)(data + at))) at += LANE_BYTES;
+    while (len - at >= LANE_BYTES && lane_ascii(data + at)) at += LANE_BYTES;
     size_t stop = len - at < LANE_BYTES ? len : at + LANE_BYTES;
     while (at < stop) {
       size_t n = utf8_sequence(data + at, len - at);

@@ -450,7 +450,7 @@ Test(conn, close_before_installed) {
 }
 
 Test(conn, no_allocation_after_adopt) {
-  if (!alloc_counts()) cr_skip_test("built with a sanitizer: it owns malloc");
+  if (!alloc_counts()) cr_skip("built with a sanitizer: it owns malloc");
   tls_pair_t pair;
   pair_open(&pair, 0x0304, NULL);
   tg_rec_keys_t keys;

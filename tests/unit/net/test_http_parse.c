@@ -253,7 +253,7 @@ Test(http_parse, llhttp_conformance) {
              __FILE__);
   }
   DIR *dir = opendir(path);
-  if (!dir) cr_skip_test("no llhttp files under TICKGATE_DATA/conformance");
+  if (!dir) cr_skip("no llhttp files under TICKGATE_DATA/conformance");
   for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
     size_t n = strlen(entry->d_name);
     char file[1400];

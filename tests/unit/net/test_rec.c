@@ -403,7 +403,7 @@ Test(rec, guard_page) {
 }
 
 Test(rec, no_allocation_per_record) {
-  if (!alloc_counts()) cr_skip_test("built with a sanitizer: it owns malloc");
+  if (!alloc_counts()) cr_skip("built with a sanitizer: it owns malloc");
   for (size_t s = 0; s < SUITE_CNT; s++) {
     tls_pair_t pair;
     uint8_t data[300], *wire[64];
