@@ -21,12 +21,10 @@ static void algo_json(const vs_venue *v, const vs_algo *a, bool query, vs_buf *b
            (long long)a->id, a->cid, type_name[a->type], s->name, vs_side_name[a->req.side], vs_tif_name[a->req.tif],
            vs_d(a->qty, s->qty_dec), status_name[a->status]);
   if (query) {
-    const char *act = a->order_id != 0 ? vs_type_name[a->req.type] : "";
-    vs_buf_f(b, "\"actualOrderId\":\"%s", a->order_id == 0 ? "" : "");
-    if (a->order_id != 0) {
-      vs_buf_f(b, "%lld", (long long)a->order_id);
-    }
-    vs_buf_f(b, "\",\"actualPrice\":\"%s\",\"actualType\":\"%s\",\"actualQty\":\"%s\",", vs_d(a->px, s->px_dec), act,
+    char id[24] = "";
+    if (a->order_id != 0) (void)snprintf(id, sizeof id, "%lld", (long long)a->order_id);
+    vs_buf_f(b, "\"actualOrderId\":\"%s\",\"actualPrice\":\"%s\",\"actualType\":\"%s\",\"actualQty\":\"%s\",", id,
+             vs_d(a->px, s->px_dec), a->order_id != 0 ? vs_type_name[a->req.type] : "",
              vs_d(a->order_id != 0 ? a->qty : 0, s->qty_dec));
   }
   vs_buf_f(b,
@@ -106,6 +104,11 @@ static int read_terms(vs_req *r, vs_algo *a) {
       vs_read_dec(r, "price", a->req.type == VS_LIMIT && a->req.price_match == VS_PM_NONE, s->px_dec, &a->px) != 0 ||
       vs_read_dec(r, "quantity", !a->close_position, s->qty_dec, &a->qty) != 0) {
     return -1;
+  }
+  if (a->req.tif == VS_GTD && (a->gtd <= r->now + 600000 || a->gtd >= 253402300799000)) {
+    return vs_refuse(
+        &r->rej, 400, -5040,
+        "The goodTillDate must be greater than the current time plus 600 seconds and smaller than 253402300799000.");
   }
   a->mark_price = working == 1;
   a->req.gtd = a->gtd;
@@ -316,9 +319,14 @@ static void trigger(vs_venue *v, vs_algo *a) {
 
 void vs_algo_check(vs_venue *v, bool mark) {
   int64_t px = mark ? v->feed.mark : v->feed.last_px;
+  int64_t now = mark && v->algo_open > 0 ? vs_now_ms() : 0; /* good-till-date ends with the mark price's second */
   for (int k = v->algo_open - 1; k >= 0; k--) {
     vs_algo *a = &v->algo[v->algo_live[k]];
-    if (a->mark_price == mark && passed(a, px)) {
+    if (a->req.tif == VS_GTD && now >= a->gtd) {
+      retire(v, a, VS_ALGO_EXPIRED);
+      vs_user_algo(v, a);
+      vs_user_flush(v);
+    } else if (a->mark_price == mark && passed(a, px)) {
       trigger(v, a);
       k = k < v->algo_open ? k : v->algo_open; /* the list may have shrunk */
     }

@@ -403,7 +403,7 @@ static void mark_json(vs_venue *v, vs_buf *b) {
   vs_buf_f(b,
            "{\"e\":\"markPriceUpdate\",\"E\":%lld,\"s\":\"%s\",\"p\":\"%s\",\"ap\":\"%s\",\"P\":\"%s\",\"i\":\"%s\",\"r\":\"%"
            "s\",\"T\":%lld,\"st\":1}",
-           (long long)vs_now_ms(), v->sym->name, vs_d(f->mark, 8), vs_d(f->mark_fast, 8), vs_d(f->mark, 8), vs_d(f->index, 8),
+           (long long)vs_now_ms(), v->sym->name, vs_d(f->mark, 8), vs_d(f->mark_avg, 8), vs_d(f->mark, 8), vs_d(f->index, 8),
            vs_d(f->rate, 8), (long long)v->next_funding);
 }
 
@@ -411,7 +411,7 @@ void vs_feed_mark(vs_venue *v) {
   vs_feed *f = &v->feed;
   vs_buf *b = &f->out;
   bool third = f->sec_cnt % 3 == 0;
-  f->mark_fast = f->mark_fast == 0 ? f->mark : f->mark_fast + (f->mark - f->mark_fast) / 8;
+  f->mark_avg = f->mark_avg == 0 ? f->mark : f->mark_avg + (f->mark - f->mark_avg) / 8;
   vs_buf_clear(b);
   mark_json(v, b);
   vs_publish(v, VS_ST_MARK1, b->p, b->len);

@@ -269,9 +269,9 @@ static int set_up(vs_venue *v) {
   if (rc != 0) {
     return rc;
   }
-  v->acct.wallet = v->acct.wallet_start = v->opt.balance;
+  v->acct.wallet = v->opt.balance;
   v->acct.leverage = 20;
-  v->t_start = v->acct.wallet_t = vs_now_ms();
+  v->acct.wallet_t = vs_now_ms();
   v->stop = &stop_flag;
   vs_buf_init(&v->defer_text, 4u << 20);
   vs_buf_init(&v->scratch, 1u << 20);

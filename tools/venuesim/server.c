@@ -47,7 +47,7 @@ static bool header_of(const char *req, size_t len, const char *name, char *out, 
 }
 
 /* Reads method, target and our headers out of the tap; eats the request head. 0, or -1 when it cannot be read. */
-int vs_sess_parse_target(vs_sess *s, bool ws) {
+static int parse_target(vs_sess *s, bool ws) {
   size_t len = 0;
   const char *raw = vs_rawtap_get(s->wsi, &len);
   free(s->target);
@@ -174,7 +174,7 @@ static int http_start(vs_sess *s) {
     (void)fprintf(stderr, "venuesim: request bytes not captured; link libwebsockets dynamically (see rawtap.c)\n");
     return http_refuse(s, 500, "{\"code\":-1000,\"msg\":\"request not captured\"}");
   }
-  if (vs_sess_parse_target(s, false) != 0) {
+  if (parse_target(s, false) != 0) {
     return http_refuse(s, 400, "{\"code\":-1000,\"msg\":\"malformed request\"}");
   }
   if (s->too_big) {
@@ -199,7 +199,7 @@ static int http_body(vs_sess *s, const char *in, size_t len) {
 
 /* Before the upgrade is answered: route by path, refuse what is no stream. */
 static int ws_filter(vs_sess *s) {
-  if (s->v->session_cnt >= VS_SESSION_CNT || vs_sess_parse_target(s, true) != 0) {
+  if (s->v->session_cnt >= VS_SESSION_CNT || parse_target(s, true) != 0) {
     return -1;
   }
   const char *t = s->target;

@@ -136,7 +136,7 @@ typedef struct vs_kline {
 } vs_kline;
 
 typedef struct vs_account {
-  int64_t wallet, wallet_start, realised, commission, funding;
+  int64_t wallet, realised, commission, funding;
   int64_t pos_qty;  /* signed */
   int64_t pos_cost; /* sum px*qty of the open side */
   int64_t pos_fees; /* commissions of the open side, for the break-even price */
@@ -246,12 +246,11 @@ typedef struct vs_sess {
   uint64_t mask;
   char (*sub)[64];
   int sub_cnt;
-  bool user; /* gets user events */
-  bool user_wrapped;
+  bool user;            /* gets user events */
   uint32_t user_events; /* bit per vs_user_event */
   char listen_key[68];
   vs_msg *head, *tail;
-  size_t queued, backlog;
+  size_t queued;
   vs_buf rx;
   int64_t t_open, t_ping, t_pong, rx_second;
   int rx_cnt;
@@ -299,9 +298,10 @@ typedef struct vs_feed {
   int64_t kline_cnt;
   bool kline_dirty;
   int64_t trade_id, agg_id;
-  int64_t last_px, mark, index, rate, mark_fast;
-  int64_t ref_px; /* first trade, for 24 h statistics */
-  int64_t t_book; /* time of the last book change */
+  int64_t last_px, mark, index, rate;
+  int64_t mark_avg; /* the moving average in markPriceUpdate */
+  int64_t ref_px;   /* first trade, for 24 h statistics */
+  int64_t t_book;   /* time of the last book change */
   bool has_recorded_mark;
   bool quiet; /* end of the recording: no new events */
   vs_rng rng;
@@ -370,7 +370,6 @@ typedef struct vs_venue {
   int session_cnt;
   int64_t requests, auth_failures, ws_sessions, frames_sent, clients_dropped;
   size_t backlog_max;
-  int64_t t_start;
   volatile int *stop;
 } vs_venue;
 
@@ -592,6 +591,5 @@ void vs_rawtap_off(struct lws *wsi);
 int vs_server_start(vs_venue *v); /* 0 or exit code, with its line printed */
 void vs_server_run(vs_venue *v);
 void vs_server_stop(vs_venue *v);
-int vs_sess_parse_target(vs_sess *s, bool ws);
 
 #endif
