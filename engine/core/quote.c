@@ -1,5 +1,7 @@
 #include "engine/core/core_state.h"
 
+#define BUDGET_PAUSE_NS (UINT64_C(20) * 1000000) /* a spent budget refills by time: no use asking at every tick */
+
 /* One level under work. */
 typedef struct work {
   tg_core_t *core;
@@ -96,6 +98,7 @@ static void perform(const work_t *w, const tg_route_out_t *route) {
     work_t told = *w;
     if (told.o == NULL && mask == 0) told.o = &w->core->orders.order[w->lv->order_idx];
     if (mask != 0) {
+      if (mask & TG_GATE_BIT(RATE)) w->lv->retry_ns = w->core->now_ns + BUDGET_PAUSE_NS;
       tell(&told, TG_ROUTE_BLOCK, route->reason, mask, subs, false);
       return;
     }
@@ -131,6 +134,7 @@ static void level(tg_core_t *core, tg_core_instr_t *instr, uint8_t no, const tg_
   tg_route_count(&core->stats.route, &out);
   if (out.decision == TG_ROUTE_NOOP || out.decision == TG_ROUTE_NONE) return;
   if (out.decision == TG_ROUTE_BLOCK) {
+    if (out.reason == TG_ROUTE_WHY_RATE_LIMIT) lv->retry_ns = core->now_ns + BUDGET_PAUSE_NS;
     tell(&w, out.decision, out.reason, 0, 0, false);
     return;
   }

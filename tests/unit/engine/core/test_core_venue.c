@@ -114,6 +114,73 @@ Test(core_venue, dropped_fills_are_found_adopted_and_paused) {
   fv_close(&fv);
 }
 
+static void some_link(fv_t *fv, bool up) {
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_LINK, TG_INSTR_NONE, fv->now_ns);
+  msg.u.link.session = (uint8_t)(TG_SESSION_PUBLIC + tg_rng_next(&fv->rng) % 4);
+  msg.u.link.up = up;
+  msg.u.link.last_rx_ns = fv->now_ns;
+  fv_feed(fv, &msg);
+  msg.u.link.up = 1;
+  msg.ts_ns = 0;
+  if (tg_rng_next(&fv->rng) % 2) fv_feed(fv, &msg);
+}
+
+static void all_links(fv_t *fv) {
+  for (uint8_t s = TG_SESSION_PUBLIC; s <= TG_SESSION_ORDER; s++) {
+    tg_msg_t msg;
+    tg_msg_init(&msg, TG_LINK, TG_INSTR_NONE, fv->now_ns);
+    msg.u.link.session = s;
+    msg.u.link.up = 1;
+    msg.u.link.last_rx_ns = fv->now_ns;
+    fv_feed(fv, &msg);
+  }
+}
+
+/* Operators, links and rings at random moments, over a venue that loses and repeats. */
+static void chaos(uint64_t seed) {
+  static fv_t fv;
+  static const fv_faults_t faults = {.reply_lost = 20,
+                                     .request_lost = 10,
+                                     .unknown = 20,
+                                     .repeat = 50,
+                                     .lite = 300,
+                                     .forget = 30,
+                                     .cancel_by_venue = 1,
+                                     .delay_us_max = 8000};
+  static const tg_verb_t verbs[] = {TG_VERB_PAUSE,       TG_VERB_RESUME, TG_VERB_KILL,  TG_VERB_KILL_OFF,
+                                    TG_VERB_EMERGENCY,   TG_VERB_RESUME, TG_VERB_SYNC,  TG_VERB_ACK_DRAWDOWN,
+                                    TG_VERB_RESYNC_BOOK, TG_VERB_ARM,    TG_VERB_RESUME};
+  fv_open(&fv, seed, &faults, 0);
+  fv_conf(&fv, "fsm.exit_gross", INT64_C(100000) * TG_E8);
+  fv.after_step = check_all;
+  fv_start(&fv);
+  for (unsigned i = 0; i < 60; i++) {
+    fv_run(&fv, tg_rng_next(&fv.rng) % 600 * UINT64_C(1000000));
+    switch (tg_rng_next(&fv.rng) % 3) {
+      case 0:
+        fv_cmd(&fv, verbs[tg_rng_next(&fv.rng) % TG_ARRAY_CNT(verbs)], TG_ROLE_RISK);
+        break;
+      case 1:
+        some_link(&fv, tg_rng_next(&fv.rng) % 2);
+        break;
+      default:
+        break;
+    }
+  }
+  all_links(&fv);
+  finish(&fv);
+  agree(&fv);
+  cr_assert_eq(tg_core_stats(fv.core)->hole_cnt, 0u, "seed %lu", seed);
+  cr_assert_eq(fv.alarm_cnt[TG_ALARM_POSITION_DRIFT], 0u, "seed %lu", seed);
+  if (seed == 500) print_run("chaos", &fv);
+  fv_close(&fv);
+}
+
+Test(core_venue, operators_links_and_losses_at_random_lose_nothing) {
+  for (uint64_t seed = 500; seed < 512; seed++) chaos(seed);
+}
+
 static void digest_of(uint8_t poison, char hex[65], uint64_t *cnt) {
   static fv_t fv;
   static const fv_faults_t faults = {.reply_lost = 20, .unknown = 20, .repeat = 50, .lite = 300};
