@@ -631,3 +631,105 @@ Test(book, other_instruments_and_kinds_are_ignored) {
   top_is(&t, 1000, 5, 1001, 6, 110);
   test_book_close(&t);
 }
+
+/* --- every row of book.def ----------------------------------------------------------------------------- */
+
+enum { CHAIN, SNAPSHOT, SPLICED, OLD, GAP, CUT, FULL, CROSSED, DOWN, OPERATOR, SILENT, FRESH };
+
+typedef struct row {
+  int from, event, to, reason;
+  const char *text;
+} row_t;
+
+static const row_t rows[] = {
+#define T(from, event, to, reason) {TG_BOOK_##from, event, TG_BOOK_##to, TG_BOOKWHY_##reason, #from " " #event},
+#include "engine/market/book.def"
+#undef T
+};
+
+/* UNSYNCED: a chain 30..40 (pu 28) that a snapshot was too old for. SYNCING: the same chain before any snapshot. */
+static void bring_to(test_book_t *t, int state) {
+  send_depth(t, 30, 40, 28, 1000, 3, 1001, 3);
+  if (state == SYNCING) return;
+  send_snapshot(t, state == UNSYNCED ? 27 : 30, 999, 1, 1002, 1);
+  t->now_ns += 10 * TG_NS_PER_S;
+  if (state == STALE) t->ev = tg_book_on_time(t->book, t->now_ns);
+}
+
+static void cause(test_book_t *t, int event) {
+  switch (event) {
+    case CHAIN:
+    case FRESH:
+      send_depth(t, 41, 50, 40, 999, 7, 0, 0);
+      break;
+    case SNAPSHOT:
+      send_snapshot(t, 60, 999, 1, 1002, 1);
+      break;
+    case SPLICED:
+      send_snapshot(t, 30, 999, 1, 1002, 1);
+      break;
+    case OLD:
+      send_snapshot(t, 27, 999, 1, 1002, 1);
+      break;
+    case GAP: { /* its head is enough */
+      tg_msg_t msg;
+      head_of(t, event_of(80, 90, 70, 999, 7, 0, 0), 0, &msg);
+      send(t, &msg);
+      break;
+    }
+    case CUT:
+      send_levels(t, event_of(1, 1, 1, 5, 5, 0, 0)->bid, 1, 0, true);
+      break;
+    case FULL: {
+      test_event_t *e = event_of(41, 50, 40, 0, 0, 0, 0);
+      e->bid_cnt = 300;
+      for (int i = 0; i < 300; i++) e->bid[i] = (tg_md_level_t){500 + i, 5};
+      send_event(t, e, 0);
+      break;
+    }
+    case CROSSED:
+      if (tg_book_state(t->book) == LIVE || tg_book_state(t->book) == STALE) {
+        send_depth(t, 41, 50, 40, 1001, 7, 0, 0);
+      } else {
+        send_snapshot(t, 30, 999, 1, 1000, 1);
+      }
+      break;
+    case DOWN:
+      t->ev = send_link(t, 0, 1);
+      break;
+    case OPERATOR:
+      t->ev = tg_book_resync(t->book, t->now_ns);
+      break;
+    default:
+      t->ev = tg_book_on_time(t->book, t->now_ns + 10 * TG_NS_PER_S);
+      break;
+  }
+}
+
+Test(book, every_row_of_the_table) {
+  cr_assert_eq(TG_ARRAY_CNT(rows), 32);
+  for (size_t i = 0; i < TG_ARRAY_CNT(rows); i++) {
+    const row_t *row = &rows[i];
+    test_book_t t = {0};
+    test_book_open(&t, test_cfg(TG_PRODUCT_USDM));
+    bring_to(&t, row->from);
+    cr_assert_eq(tg_book_state(t.book), row->from, "%s", row->text);
+    uint64_t at = tg_book_change(t.book)->at_ns;
+    bool was_valid = tg_book_top(t.book)->valid;
+    cr_assert_eq(was_valid, row->from == LIVE, "%s", row->text);
+    t.ev = 0;
+    cause(&t, row->event);
+    cr_assert(tg_book_check(t.book));
+    cr_assert_eq(tg_book_state(t.book), row->to, "%s: %s", row->text, tg_book_state_name(t.book->state));
+    cr_assert_eq(tg_book_top(t.book)->valid, row->to == LIVE, "%s", row->text);
+    cr_assert_eq((t.ev & TG_BOOK_EV_STATE_CHANGED) != 0, row->from != row->to, "%s", row->text);
+    if (row->from == row->to) {
+      cr_assert_eq(tg_book_change(t.book)->at_ns, at, "%s", row->text);
+    } else {
+      cr_assert_eq(tg_book_change(t.book)->from, row->from, "%s", row->text);
+      cr_assert_eq(tg_book_change(t.book)->reason, row->reason, "%s", row->text);
+      cr_assert_eq((t.ev & TG_BOOK_EV_TOP_CHANGED) != 0, (row->from == LIVE) != (row->to == LIVE), "%s", row->text);
+    }
+    test_book_close(&t);
+  }
+}
