@@ -117,7 +117,7 @@ check "book of nothing: exit code 66" equal $? 66
 "$bin/tickgatectl" --socket "$work/none.sock" status >/dev/null 2>"$work/ctl.err"
 check "tickgatectl without an engine: exit code 9" equal $? 9
 for err in verb run replay book ctl; do check "$err: says something" test -s "$work/$err.err"; done
-for verb in run replay book config report evidence; do check "tickgate $verb --help" "$bin/tickgate" "$verb" --help >/dev/null; done
+for verb in run replay book config report evidence; do check_into "$work/help" "tickgate $verb --help" "$bin/tickgate" "$verb" --help; done
 
 kill -TERM "$venue"
 wait "$venue"

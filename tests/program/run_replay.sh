@@ -16,7 +16,7 @@ for file in "$folder"/*.gz; do
   check "$name: no gap" equal "$(json "$work/$name.json" book_gaps)" 0
   for what in orders_placed orders_amended orders_cancelled fills; do check "$name: $what" at_least "$(json "$work/$name.json" $what)" 1; done
   for what in position open_orders pnl; do check "$name: $what agrees" equal "$(json "$work/$name.json" agree.$what)" true; done
-  check "$name: replay of the tape has no difference" "$bin/tickgate" replay "$(json "$work/$name.json" tape)" --json >"$work/$name.replay.json"
+  check_into "$work/$name.replay.json" "$name: replay of the tape has no difference" "$bin/tickgate" replay "$(json "$work/$name.json" tape)" --json
 done
 [ "$found" = 1 ] || skip "no recording under $folder starts a flow"
 finish

@@ -18,13 +18,13 @@ for topology in fused split; do
   for what in p50 p99 p999 max; do check "$topology: tick to order $what" at_least "$(json "$dir.json" tick_to_order_ns.$what)" 1; done
   tape=$(json "$dir.json" tape)
   for how in fused split; do
-    check "$topology: replay $how has no difference" "$bin/tickgate" replay "$tape" --topology "$how" --json >"$dir.replay.$how.json"
+    check_into "$dir.replay.$how.json" "$topology: replay $how has no difference" "$bin/tickgate" replay "$tape" --topology "$how" --json
     check "$topology: replay $how compared something" at_least "$(json "$dir.replay.$how.json" outputs)" 10
   done
   check "$topology: one digest from both topologies" equal "$(json "$dir.replay.fused.json" digest)" "$(json "$dir.replay.split.json" digest)"
   clang=$root/build/release-clang/bin/tickgate
   if [ -x "$clang" ]; then
-    check "$topology: clang's replay has no difference" "$clang" replay "$tape" --json >"$dir.replay.clang.json"
+    check_into "$dir.replay.clang.json" "$topology: clang's replay has no difference" "$clang" replay "$tape" --json
     check "$topology: one digest from gcc and clang" equal "$(json "$dir.replay.clang.json" digest)" "$(json "$dir.replay.fused.json" digest)"
   else
     echo "not compared: no clang build at $clang"

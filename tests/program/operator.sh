@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# The operator's side of a run: every verb of the control socket, roles, metrics, evidence; then a crash (kill -9) and a restart over
+# what it left: tape, store, sockets, epoch, the position taken over from the venue.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh.inc"
+"$root/tools/dev.d/make-keys" "$work/keys" || exit 70
+"$bin/venuesim" --listen 127.0.0.1 --port 0 --cert "$work/keys/server.pem" --key "$work/keys/server.key" --keys "$work/keys/venue-keys.json" \
+  --synthetic 3 --seconds 240 --ready "$work/ready" --quiet >"$work/venue.log" 2>&1 &
+children+=("$!")
+for _ in $(seq 100); do [ -s "$work/ready" ] && break; sleep 0.1; done
+run=$work/run
+mkdir -p "$run"
+cp -r "$work/keys" "$run/"
+"$root/tools/dev.d/make-config" "$run" "$(json "$work/ready" port)" fused park -1 evidence.fsm=true evidence.account_sync=true >"$work/tickgate.conf"
+ctl() { "$bin/tickgatectl" --run "$run" "$@"; }
+told() { ctl "$@" >/dev/null; }
+# field PATH: of the status document now
+field() { ctl --json status >"$work/status.json" 2>/dev/null && json "$work/status.json" "$1" 2>/dev/null; }
+# soon SECONDS COMMAND...: until it holds
+soon() {
+  local tries=$(($1 * 5))
+  shift
+  for _ in $(seq "$tries"); do
+    "$@" && return 0
+    sleep 0.2
+  done
+  return 1
+}
+is() { [ "$(field "$1")" = "$2" ]; }
+is_not() { ! is "$@"; }
+start() {
+  "$bin/tickgate" run --config "$work/tickgate.conf" --seconds 200 --view off --report "$work/$1.json" --log "$work/$1.log" >"$work/$1.out" 2>&1 &
+  engine=$!
+  children+=("$engine")
+}
+
+start first
+check "it trades" soon 20 is state ACTIVE
+for verb in status orders positions book gates decisions fills trips transitions alarms config version help; do
+  ctl --json $verb >"$work/$verb.json" 2>"$work/$verb.err"
+  check "$verb: exit code 0" equal $? 0
+  [ "$verb" = help ] || check "$verb: answered, with the mode" equal "$(json "$work/$verb.json" ok) $(json "$work/$verb.json" mode)" "true sim"
+  ctl $verb >"$work/$verb.txt"
+  check "$verb as text: exit code 0" equal $? 0
+done
+check "text begins with the mode" grep -q '^\[sim\] status' "$work/status.txt"
+check "orders rest" soon 20 is_not counts.orders_open 0
+check "fills come" soon 30 is_not counts.fills 0
+check "one setting" equal "$(ctl --json config engine.mode | python3 -c 'import json,sys; print(json.load(sys.stdin)["setting"]["value"])')" sim
+ctl dance >/dev/null 2>"$work/dance.err"
+check "unknown verb: exit code 2" equal $? 2
+ctl book resync NOSUCH >/dev/null 2>&1
+check "unknown symbol: exit code 2" equal $? 2
+check "book resync" told book resync BTCUSDT
+check "the book lives again" soon 20 is books.0.state LIVE
+check "sync" told sync
+check "halt" told halt 'by a test'
+check "halt leads to PAUSED" soon 20 is state PAUSED
+check "resume" told resume
+check "resume leads to ACTIVE" soon 60 is state ACTIVE
+check "disarm" told disarm
+check "disarmed" is armed false
+check "arm" told arm
+
+python3 - "$run/metrics.sock" >"$work/metrics.txt" 2>&1 <<'PY'
+import re, socket, sys
+def get(path):
+    s = socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect(sys.argv[1])
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    data = b""
+    while (part := s.recv(65536)): data += part
+    head, body = data.split(b"\r\n\r\n", 1)
+    assert b" 200 " in head.split(b"\r\n")[0], head
+    return body.decode()
+page = get("/metrics")
+samples = [l for l in page.splitlines() if not l.startswith("#")]
+assert all(re.fullmatch(r'[a-z_]+\{mode="sim"(,[a-z_]+="[^"]*")*\} -?[0-9.]+', l) for l in samples), samples
+states = [l for l in samples if l.startswith("tickgate_state{")]
+assert sum(l.endswith(" 1") for l in states) == 1, states
+import json
+assert json.loads(get("/status.json"))["ok"] is True
+print(len(samples))
+PY
+check "metrics and /status.json parse" equal $? 0
+
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+  chmod 711 "$work" "$run"
+  stranger() { setpriv --reuid=65534 --regid=65534 --clear-groups "$bin/tickgatectl" --run "$run" "$@" >/dev/null 2>"$work/stranger.err"; }
+  stranger status
+  check "a stranger may not open the socket" equal $? 9
+  chmod 666 "$run/control.sock"
+  stranger status
+  check "let in, he may look" equal $? 0
+  stranger halt
+  check "and no more" equal $? 1
+  check "he is told why" grep -q EPERM "$work/stranger.err"
+  chmod 660 "$run/control.sock"
+fi
+
+check "kill" told kill
+check "kill leads to EMERGENCY" soon 10 is state EMERGENCY
+check "no order of ours is left" soon 20 is counts.orders_open 0
+check "kill off" told kill off
+kill -9 "$engine"
+wait "$engine" 2>/dev/null
+ctl status >/dev/null 2>"$work/gone.err"
+check "after a crash nobody answers: exit code 9" equal $? 9
+"$bin/tickgate" replay "$run/tape" --json >"$work/crash.json"
+check "the tape of the crash replays up to its torn end" equal "$(json "$work/crash.json" differences) $(json "$work/crash.json" truncated)" "0 true"
+
+start second
+check "it starts over what the crash left" soon 20 is epoch 2
+check "and trades" soon 60 is state ACTIVE
+check "fills come again" soon 60 is_not counts.fills 0
+kill -TERM "$engine"
+wait "$engine"
+check "a clean end" equal $? 0
+check "store and core agree after the take-over" python3 - "$work/second.json" "$run/store.sqlite" <<'PY'
+import json, sqlite3, sys
+report = json.load(open(sys.argv[1]))
+db = sqlite3.connect(sys.argv[2])
+runs = db.execute("select epoch, ended_ns is null from runs order by epoch").fetchall()
+assert runs == [(1, 1), (2, 0)], runs
+twice = db.execute("select count(*) from (select client_id from orders group by client_id having count(distinct epoch) > 1)").fetchone()
+assert twice == (0,), twice
+core, store = report["core"], report["store_books"]
+assert all(core[key] == store[key] for key in store), (core, store)
+PY
+"$bin/tickgate" replay "$run/tape" --json >"$work/second.replay.json"
+check "the second tape replays without a difference" equal "$(json "$work/second.replay.json" differences) $(json "$work/second.replay.json" truncated)" "0 false"
+for bundle in "$run"/evidence/*; do
+  (cd "$bundle" && sha256sum -c --quiet --strict SHA256SUMS) && "$bin/tickgate" evidence verify "$bundle" >/dev/null || fail "evidence $bundle"
+done
+check "evidence of each transition" at_least "$(find "$run/evidence" -name 'fsm-*' | wc -l)" 6
+check "each is named in the log" equal "$(cat "$work"/*.log | grep -c EVIDENCE_REF)" "$(find "$run/evidence" -mindepth 1 -maxdepth 1 | wc -l)"
+finish
