@@ -294,6 +294,7 @@ static bool apply_levels(struct vs_replay *r, const json_t *rows, int side, vs_b
     if (!dec_of(json_array_get(row, 0), &px) || !dec_of(json_array_get(row, 1), &qty) || qty < 0) {
       return false;
     }
+    if (px % v->sym->tick != 0) return false;
     if (px / v->sym->tick >= VS_LEVEL_CNT) {
       continue; /* beyond any sane price; counted nowhere because nothing can trade there */
     }
@@ -490,27 +491,30 @@ static json_t *find_snapshot(struct vs_replay *r) {
   return NULL;
 }
 
-/* Drops lines until the first depth event that splices; it becomes due. */
-static int find_start(struct vs_replay *r, int64_t last_id) {
+/* Why a depth event cannot be of this flow, or NULL. */
+static const char *foreign(const vs_venue *v, const json_t *d) {
+  const char *name = json_string_value(json_object_get(d, "s"));
+  if (name == NULL || strcmp(name, v->sym->name) != 0) return "it is of another symbol than --symbol";
+  return json_is_integer(json_object_get(d, "pu")) ? NULL : "its depth events have no pu: not a USDT-M recording";
+}
+
+/* Drops lines until the first depth event that splices; it becomes due. Returns what is wrong, or NULL. */
+static const char *find_start(struct vs_replay *r, int64_t last_id) {
+  static const char none[] = "no depth event in it continues the snapshot";
   for (next_due(r); r->due != NULL; next_due(r)) {
     int64_t us;
     json_t *d;
     const char *text = split_line(r->due, &us);
     json_t *root = text != NULL && strstr(text, "\"depthUpdate\"") != NULL ? frame_of(text, &d) : NULL;
-    if (root == NULL) {
-      continue;
-    }
+    if (root == NULL) continue;
     int64_t u = int_of(d, "u");
     bool splices = u >= last_id && (int_of(d, "U") <= last_id || int_of(d, "pu") <= last_id);
+    const char *why = foreign(r->v, d);
     json_decref(root);
-    if (splices) {
-      return 0;
-    }
-    if (u >= last_id) {
-      return -1;
-    }
+    if (why != NULL || splices) return why;
+    if (u >= last_id) return none;
   }
-  return -1;
+  return none;
 }
 
 int vs_replay_open(vs_venue *v) {
@@ -545,11 +549,12 @@ int vs_replay_open(vs_venue *v) {
             apply_levels(r, json_object_get(snap, "asks"), VS_SELL, NULL);
   json_decref(root);
   if (!ok) {
-    return refuse(v, "its depth snapshot cannot be read");
+    return refuse(v, "its depth snapshot does not fit --symbol (a price off the tick, or not a number)");
   }
   v->feed.uid = id;
   v->feed.t_book = vs_now_ms();
-  return find_start(r, id) == 0 ? 0 : refuse(v, "no depth event in it continues the snapshot");
+  const char *why = find_start(r, id);
+  return why == NULL ? 0 : refuse(v, why);
 }
 
 void vs_replay_free(vs_venue *v) {
