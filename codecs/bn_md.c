@@ -310,16 +310,27 @@ static int on_payload(const tg_md_in_t *in, tg_json_slice_t raw) {
 }
 
 static int generic(const tg_md_in_t *in, const char *text, size_t len) {
-  tg_json_t json;
-  tg_json_slice_t raw;
-  tg_fields_t f;
+  tg_fields_t f, inner;
+  bool wrapped, seen;
+  const char *end = text + len;
   in->ctx->cnt.generic++;
-  tg_json_init(&json, text, len);
-  if (!tg_json_raw(&json, &raw) || tg_json_end(&json)) return json.err;
-  if (raw.p[0] != '{') return on_payload(in, raw);
-  if (tg_fields_of(&f, raw)) return -TG_ESYNTAX;
-  if (tg_field_has(&f, TG_FIELD_DATA) && !tg_field_has(&f, TG_LETTER('e'))) return on_payload(in, f.value[TG_FIELD_DATA]);
-  return on_object(in, &f);
+  if (len > TG_JSON_BYTES_MAX) return -TG_ESIZE;
+  const char *p = tg_fields_unwrap(text, end, &wrapped);
+  if (wrapped && p < end && *p == '{') { /* the usual wrapper: one pass */
+    if (tg_fields_scan(&f, &p, end) || !tg_fields_ended(p, end, true)) return -TG_ESYNTAX;
+    return on_object(in, &f);
+  }
+  p = tg_scan_space(text, end);
+  if (p < end && *p == '[') {
+    tg_json_t json;
+    tg_json_slice_t raw;
+    tg_json_init(&json, text, len);
+    if (!tg_json_raw(&json, &raw) || tg_json_end(&json)) return json.err;
+    return on_payload(in, raw);
+  }
+  if (tg_fields_scan_in(&f, &inner, TG_FIELD_DATA, &seen, &p, end) || !tg_fields_ended(p, end, false)) return -TG_ESYNTAX;
+  if (!tg_field_has(&f, TG_FIELD_DATA) || tg_field_has(&f, TG_LETTER('e'))) return on_object(in, &f);
+  return seen && f.value[TG_FIELD_DATA].p[0] == '{' ? on_object(in, &inner) : on_payload(in, f.value[TG_FIELD_DATA]);
 }
 
 /* Books the result of a decode; `from` is the batch's count before it. */

@@ -19,32 +19,84 @@ typedef struct tg_md_in {
   ((size_t)((end) - (p)) >= sizeof(lit) - 1 && memcmp((p), "" lit, sizeof(lit) - 1) == 0 ? ((p) += sizeof(lit) - 1, true) \
                                                                                          : false)
 
-/* A scaled number at p, behind its quote; the closing quote is the caller's. */
+/* A scaled number at p, behind its quote; returns its closing quote. */
 static inline const char *tg_fast_scaled(const char *p, const char *end, tg_scale_t scale, int64_t *out) {
   int64_t value = 0;
-  int n = end > p ? tg_dec_scan(p, (size_t)(end - p), scale.dec, &value) : 0;
-  if (TG_UNLIKELY(n <= 0 || value < 0)) return NULL;
+  p = tg_scan_dec(p, end, scale.dec, &value);
+  if (TG_UNLIKELY(!p)) return NULL;
   if (TG_UNLIKELY(scale.unit != 1)) {
     if (value % scale.unit != 0) return NULL;
     value /= scale.unit;
   }
   *out = value;
-  return p + n;
+  return p;
 }
 
 /* `SYM"`: the symbol, p behind its quote. */
 static inline const char *tg_fast_symbol(const tg_md_in_t *in, const char *p, const char *end, const tg_sym_t **sym) {
   const char *quote = tg_scan_string(p, end);
   if (TG_UNLIKELY(!quote)) return NULL;
-  *sym = tg_symtab_find(in->ctx->tab, p, (size_t)(quote - p));
+  *sym = tg_symtab_find_at(in->ctx->tab, p, (size_t)(quote - p), (size_t)(end - p));
   return quote + 1;
+}
+
+/* Two scaled numbers, px at p behind its quote, qty behind `sep` that follows px's quote; returns qty's closing quote. */
+static inline __attribute__((always_inline)) const char *tg_fast_two(const char *p, const char *end, const tg_sym_t *sym,
+                                                                     const char *sep, size_t sep_len, int64_t *px,
+                                                                     int64_t *qty) {
+#if TG_SCAN_PAIR
+  if (TG_LIKELY(end - p >= 48)) {
+    const __m128i quote = _mm_set1_epi8('"');
+    unsigned a_len = (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tg_scan_load(p), quote)) | 0x10000u);
+    const char *b = p + a_len + sep_len;
+    unsigned b_len = (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tg_scan_load(b), quote)) | 0x10000u);
+    int64_t value[2];
+    bool ok = a_len < 16 && b_len < 16 && tg_scan_same(p + a_len, sep, sep_len);
+    if (TG_LIKELY(ok && (sym->px.unit == 1) & (sym->qty.unit == 1) &&
+                  tg_scan_pair(p, a_len, sym->px.dec, b, b_len, sym->qty.dec, value))) {
+      *px = value[0];
+      *qty = value[1];
+      return b + b_len;
+    }
+  }
+#endif
+  p = tg_fast_scaled(p, end, sym->px, px);
+  if (TG_UNLIKELY(!p || (size_t)(end - p) < sep_len || !tg_scan_same(p, sep, sep_len))) return NULL;
+  return tg_fast_scaled(p + sep_len, end, sym->qty, qty);
+}
+
+/* One level `["px","qty"]`; returns behind its ']'. */
+static inline const char *tg_fast_level(const char *p, const char *end, const tg_sym_t *sym, tg_md_level_t *level) {
+#if TG_SCAN_PAIR
+  if (TG_LIKELY(end - p >= 48 && (sym->px.unit == 1) & (sym->qty.unit == 1))) {
+    /* all four quotes of a usual level lie in its first 32 bytes */
+    __m256i text = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    unsigned quote = (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(text, _mm256_set1_epi8('"')));
+    unsigned q1 = quote & (quote - 1), q2 = q1 & (q1 - 1), q3 = q2 & (q2 - 1);
+    if (TG_LIKELY(q3 != 0 && (quote & 3u) == 2u)) {
+      unsigned a_end = (unsigned)__builtin_ctz(q1), b_at = (unsigned)__builtin_ctz(q2), b_end = (unsigned)__builtin_ctz(q3);
+      bool ok = *p == '[' && b_at == a_end + 2 && p[a_end + 1] == ',' && p[b_end + 1] == ']';
+      int64_t value[2];
+      if (TG_LIKELY(ok && tg_scan_pair(p + 2, a_end - 2, sym->px.dec, p + b_at + 1, b_end - b_at - 1, sym->qty.dec, value))) {
+        level->px_ticks = value[0];
+        level->qty_lots = value[1];
+        return p + b_end + 2;
+      }
+    }
+  }
+#endif
+  if (TG_UNLIKELY(!TG_FAST_LIT(p, end, "[\""))) return NULL;
+  p = tg_fast_scaled(p, end, sym->px, &level->px_ticks);
+  if (TG_UNLIKELY(!p || !TG_FAST_LIT(p, end, "\",\""))) return NULL;
+  p = tg_fast_scaled(p, end, sym->qty, &level->qty_lots);
+  if (TG_UNLIKELY(!p || end - p < 2 || p[1] != ']')) return NULL;
+  return p + 2;
 }
 
 /* Levels in the compact form, p behind '['; returns behind ']'. */
 static inline const char *tg_fast_levels(const tg_md_in_t *in, const char *p, const char *end, const tg_sym_t *sym, bool ask,
                                          uint32_t *cnt) {
   if (p < end && *p == ']') return p + 1;
-  const tg_scale_t px = sym->px, qty = sym->qty;
   tg_msg_t *msg = NULL;
   unsigned used = TG_LEVELS_PER_MSG;
   uint32_t n = 0;
@@ -55,15 +107,10 @@ static inline const char *tg_fast_levels(const tg_md_in_t *in, const char *p, co
       msg->flags = ask ? TG_F_ASK : 0;
       used = 0;
     }
-    tg_md_level_t *level = &msg->u.md_levels.level[used++];
-    if (TG_UNLIKELY(!TG_FAST_LIT(p, end, "[\""))) return NULL;
-    p = tg_fast_scaled(p, end, px, &level->px_ticks);
-    if (TG_UNLIKELY(!p || !TG_FAST_LIT(p, end, "\",\""))) return NULL;
-    p = tg_fast_scaled(p, end, qty, &level->qty_lots);
-    if (TG_UNLIKELY(!p || end - p < 3 || p[0] != '"' || p[1] != ']')) return NULL;
+    p = tg_fast_level(p, end, sym, &msg->u.md_levels.level[used++]);
+    if (TG_UNLIKELY(!p || p == end)) return NULL;
     n++;
-    char c = p[2];
-    p += 3;
+    char c = *p++;
     if (c == ',') continue;
     if (TG_UNLIKELY(c != ']')) return NULL;
     *cnt = n;
@@ -96,16 +143,18 @@ static inline bool tg_fast_top(const tg_md_in_t *in, const char *p, const char *
   if (TG_UNLIKELY(!msg)) return false;
   tg_md_top_t *top = &msg->u.md_top;
   top->update_id = update_id;
-  if (!TG_FAST_LIT(p, end, ",\"b\":\"") || !(p = tg_fast_scaled(p, end, sym->px, &top->bid_px_ticks))) return false;
-  if (!TG_FAST_LIT(p, end, "\",\"B\":\"") || !(p = tg_fast_scaled(p, end, sym->qty, &top->bid_qty_lots))) return false;
-  if (!TG_FAST_LIT(p, end, "\",\"a\":\"") || !(p = tg_fast_scaled(p, end, sym->px, &top->ask_px_ticks))) return false;
-  if (!TG_FAST_LIT(p, end, "\",\"A\":\"") || !(p = tg_fast_scaled(p, end, sym->qty, &top->ask_qty_lots))) return false;
-  if (p == end || *p++ != '"') return false;
+  static const char bid_sep[] = "\",\"B\":\"", ask_sep[] = "\",\"A\":\"";
+  if (!TG_FAST_LIT(p, end, ",\"b\":\"")) return false;
+  p = tg_fast_two(p, end, sym, bid_sep, sizeof bid_sep - 1, &top->bid_px_ticks, &top->bid_qty_lots);
+  if (!p || !TG_FAST_LIT(p, end, "\",\"a\":\"")) return false;
+  p = tg_fast_two(p, end, sym, ask_sep, sizeof ask_sep - 1, &top->ask_px_ticks, &top->ask_qty_lots);
+  if (!p) return false;
+  p++; /* its quote */
   uint64_t ms = 0;
   if (TG_FAST_LIT(p, end, ",\"T\":")) {
     if (!(p = tg_scan_u64(p, end, &ms)) || ms > INT64_MAX) return false;
     top->venue_ms = (int64_t)ms;
-    if (TG_FAST_LIT(p, end, ",\"E\":") && (!(p = tg_scan_u64(p, end, &ms)) || ms > INT64_MAX)) return false;
+    if (TG_FAST_LIT(p, end, ",\"E\":") && (!(p = tg_scan_u64_tail(p, end, &ms)) || ms > INT64_MAX)) return false;
   }
   return tg_fast_tail(p, end, wrapped);
 }

@@ -9,6 +9,7 @@ typedef struct tg_user_in {
   tg_bn_user_t *ctx;
   uint64_t recv_ns;
   tg_msg_batch_t *out;
+  const tg_fields_t *order; /* the event's "o", NULL when it has none */
 } tg_user_in_t;
 
 void tg_bn_user_init(tg_bn_user_t *ctx, const tg_symtab_t *tab) {
@@ -125,24 +126,24 @@ static int order_fill(tg_user_in_t *in, const tg_fields_t *f, const tg_sym_t *sy
 }
 
 static int on_order(tg_user_in_t *in, const tg_fields_t *event) {
-  tg_fields_t o;
+  const tg_fields_t *o = in->order;
   int64_t venue_ms = 0;
   int err = 0;
-  if (!tg_field_has(event, TG_LETTER('o')) || tg_fields_of(&o, event->value[TG_LETTER('o')])) return -TG_ESYNTAX;
+  if (!o) return -TG_ESYNTAX;
   tg_field_int(event, TG_LETTER('T'), &venue_ms, &err);
   int64_t order_id = 0;
-  tg_field_int(&o, TG_LETTER('i'), &order_id, &err);
+  tg_field_int(o, TG_LETTER('i'), &order_id, &err);
   if (err) return err;
-  const tg_sym_t *sym = symbol_of(in, &o);
+  const tg_sym_t *sym = symbol_of(in, o);
   if (!sym) return keep(in, tg_field_text(event, TG_LETTER('e')), order_id, 0, venue_ms);
-  tg_json_slice_t text = tg_field_text(&o, TG_LETTER('c'));
+  tg_json_slice_t text = tg_field_text(o, TG_LETTER('c'));
   uint64_t client_id = 0;
   bool ours = tg_client_id_parse(text.p, text.len, &client_id);
   in->ctx->cnt.foreign += !ours;
   uint8_t side = TG_BUY;
-  bool known_side = tg_word_side(tg_field_text(&o, TG_LETTER('S')), &side);
-  uint8_t flags = fill_flags(&o, ours, side);
-  err = order_fill(in, &o, sym, client_id, flags, venue_ms);
+  bool known_side = tg_word_side(tg_field_text(o, TG_LETTER('S')), &side);
+  uint8_t flags = fill_flags(o, ours, side);
+  err = order_fill(in, o, sym, client_id, flags, venue_ms);
   if (err) return err;
   tg_msg_t *msg = tg_msg_next(in->out, TG_EX_ORDER, sym->instr_idx, in->recv_ns);
   if (!msg) return -TG_EFULL;
@@ -152,13 +153,13 @@ static int on_order(tg_user_in_t *in, const tg_fields_t *event) {
   order->order_id = order_id;
   order->side = side;
   order->venue_lag_ms = lag_ms(in->recv_ns, venue_ms);
-  tg_field_scaled(&o, TG_LETTER('p'), sym->px, &order->px_ticks, &err);
-  tg_field_scaled(&o, TG_LETTER('q'), sym->qty, &order->qty_lots, &err);
-  tg_field_scaled(&o, TG_LETTER('z'), sym->qty, &order->cum_qty_lots, &err);
-  order->status = (uint8_t)tg_word_status(tg_field_text(&o, TG_LETTER('X')));
-  order->exec = (uint8_t)tg_word_exec(tg_field_text(&o, TG_LETTER('x')));
+  tg_field_scaled(o, TG_LETTER('p'), sym->px, &order->px_ticks, &err);
+  tg_field_scaled(o, TG_LETTER('q'), sym->qty, &order->qty_lots, &err);
+  tg_field_scaled(o, TG_LETTER('z'), sym->qty, &order->cum_qty_lots, &err);
+  order->status = (uint8_t)tg_word_status(tg_field_text(o, TG_LETTER('X')));
+  order->exec = (uint8_t)tg_word_exec(tg_field_text(o, TG_LETTER('x')));
   int64_t reason = 0;
-  tg_field_int_opt(&o, TG_FIELD_ER, &reason, &err);
+  tg_field_int_opt(o, TG_FIELD_ER, &reason, &err);
   order->expire_reason = reason >= 0 && reason <= UINT8_MAX ? (uint8_t)reason : UINT8_MAX;
   bool odd = order->status == TG_STATUS_OTHER || order->exec == TG_EXEC_OTHER || !known_side || order->status == TG_STATUS_NONE;
   if (!err && odd) mark_unknown(in, msg);
@@ -337,19 +338,19 @@ static int64_t algo_status(tg_json_slice_t text) {
 }
 
 static int on_algo(tg_user_in_t *in, const tg_fields_t *event) {
-  tg_fields_t o;
+  const tg_fields_t *o = in->order;
   tg_msg_t *msg;
   int64_t venue_ms = 0;
   int err = 0;
-  if (!tg_field_has(event, TG_LETTER('o')) || tg_fields_of(&o, event->value[TG_LETTER('o')])) return -TG_ESYNTAX;
+  if (!o) return -TG_ESYNTAX;
   tg_field_int_opt(event, TG_LETTER('T'), &venue_ms, &err);
   if (err) return err;
-  const tg_sym_t *sym = symbol_of(in, &o);
+  const tg_sym_t *sym = symbol_of(in, o);
   if (config(in, TG_CONFEV_ALGO, sym ? sym->instr_idx : TG_INSTR_NONE, venue_ms, &msg)) return -TG_EFULL;
   int64_t *value = msg->u.ex_config.value;
-  tg_field_int(&o, TG_FIELD_AID, &value[0], &err);
-  value[1] = algo_status(tg_field_text(&o, TG_LETTER('X')));
-  tg_field_int_opt(&o, TG_FIELD_AI, &value[2], &err);
+  tg_field_int(o, TG_FIELD_AID, &value[0], &err);
+  value[1] = algo_status(tg_field_text(o, TG_LETTER('X')));
+  tg_field_int_opt(o, TG_FIELD_AI, &value[2], &err);
   if (!err && (!sym || value[1] == 0)) mark_unknown(in, msg);
   return err;
 }
@@ -380,24 +381,29 @@ static int on_event(tg_user_in_t *in, const tg_fields_t *f) {
 }
 
 static int decode(tg_user_in_t *in, const char *text, size_t len) {
-  tg_json_t json;
-  tg_json_init(&json, text, len);
-  if (json.err) return json.err;
-  const char *p = tg_scan_space(text, text + len);
-  tg_fields_t f;
-  int err = tg_fields_scan(&f, &p, text + len);
-  if (!err && tg_scan_space(p, text + len) != text + len) err = -TG_ESYNTAX;
+  if (len > TG_JSON_BYTES_MAX) return -TG_ESIZE;
+  const char *end = text + len;
+  bool wrapped, seen;
+  tg_fields_t f, order;
+  const char *p = tg_scan_space(tg_fields_unwrap(text, end, &wrapped), end);
+  int err = tg_fields_scan_in(&f, &order, TG_LETTER('o'), &seen, &p, end);
+  if (!err && !tg_fields_ended(p, end, wrapped)) err = -TG_ESYNTAX;
   if (err) return err;
+  in->order = seen ? &order : NULL;
   if (tg_field_has(&f, TG_LETTER('e'))) return on_event(in, &f);
+  /* another wrapper: {"data":{..},..} in any order, spot's {"subscriptionId":0,"event":{..}} */
   unsigned slot = tg_field_has(&f, TG_FIELD_DATA) ? TG_FIELD_DATA : TG_FIELD_EVENT;
   if (!tg_field_has(&f, slot)) return keep(in, (tg_json_slice_t){"", 0}, 0, 0, 0);
   tg_fields_t inner;
-  if (tg_fields_of(&inner, f.value[slot])) return -TG_ESYNTAX;
+  p = f.value[slot].p;
+  end = p + f.value[slot].len;
+  if (tg_fields_scan_in(&inner, &order, TG_LETTER('o'), &seen, &p, end) || p != end) return -TG_ESYNTAX;
+  in->order = seen ? &order : NULL;
   return on_event(in, &inner);
 }
 
 int tg_bn_user_decode(tg_bn_user_t *ctx, const char *json, size_t len, uint64_t recv_ns, tg_msg_batch_t *out) {
-  tg_user_in_t in = {ctx, recv_ns, out};
+  tg_user_in_t in = {ctx, recv_ns, out, NULL};
   uint32_t from = out->cnt;
   ctx->cnt.frames++;
   tg_bn_user_cnt_t before = ctx->cnt;

@@ -14,10 +14,12 @@
 #define TG_FIELD_LETTERS 58 /* 'A' .. 'z' */
 
 typedef enum tg_field {
-  TG_FIELD_BASE = TG_FIELD_LETTERS - 1,
+  TG_FIELD_BASE = 63, /* letters in the first word of have[], names in the second */
 #define F(slot, text) TG_FIELD_##slot,
+#define F2(slot, a, b) TG_FIELD_##slot,
 #include "codecs/fields.def"
 #undef F
+#undef F2
   TG_FIELD_CNT,
   TG_FIELD_OTHER = TG_FIELD_CNT /* a name nobody reads: its slice lands here */
 } tg_field_t;
@@ -37,45 +39,96 @@ static inline bool tg_field_has(const tg_fields_t *f, unsigned slot) {
 }
 #define TG_LETTER(c) ((unsigned)((c) - 'A'))
 
-/* Scans the object at *at (on its '{', which is required); *at goes behind its '}'. 0 or -TG_ESYNTAX. */
-static inline int tg_fields_scan(tg_fields_t *f, const char **at, const char *end) {
-  f->have[0] = f->have[1] = 0;
+/* The name at p (on its quote): the slot, *at on the value; TG_FIELD_CNT + 1 when malformed. */
+static inline unsigned tg_fields_name(const char **at, const char *end) {
+  const char *p = *at;
+  if (TG_UNLIKELY(end - p < 5 || *p != '"')) return TG_FIELD_CNT + 1;
+  unsigned slot = (uint8_t)(p[1] - 'A');
+  if (TG_LIKELY(p[2] == '"' && slot < TG_FIELD_LETTERS && p[1] != '\\')) {
+    p += 3;
+  } else {
+    const char *name = p + 1;
+    size_t len = 2;
+    if (TG_LIKELY(p[3] == '"' && p[1] >= 'A' && p[2] >= 'A' && p[1] != '\\' && p[2] != '\\')) { /* two letters */
+      p += 4;
+    } else {
+      p = tg_scan_string(name, end);
+      if (TG_UNLIKELY(!p)) return TG_FIELD_CNT + 1;
+      len = (size_t)(p - name);
+      p++;
+    }
+    slot = tg_field_slot(name, len);
+  }
+  if (TG_UNLIKELY(p >= end || *p != ':')) {
+    p = tg_scan_space(p, end);
+    if (p >= end || *p != ':') return TG_FIELD_CNT + 1;
+  }
+  *at = tg_scan_space(p + 1, end);
+  return slot;
+}
+
+/* Scans the object at *at (on its '{', which is required); *at goes behind its '}'. When `inner` is given, the object that is
+ * the value of `inner_slot` is scanned into it on the way (*inner_seen says so), to one level. 0 or -TG_ESYNTAX. */
+static inline __attribute__((always_inline)) int tg_fields_pass(
+    tg_fields_t *f, tg_fields_t *inner, unsigned inner_slot, bool *inner_seen,
+    int (*scan_inner)(tg_fields_t *f, const char **at, const char *end), const char **at, const char *end) {
+  uint64_t have[2] = {0, 0};
   const char *p = *at;
   if (p >= end || *p != '{') return -TG_ESYNTAX;
   p = tg_scan_space(p + 1, end);
-  if (p < end && *p == '}') {
-    *at = p + 1;
-    return 0;
-  }
-  for (;;) {
-    if (TG_UNLIKELY(end - p < 4 || *p != '"')) return -TG_ESYNTAX;
-    unsigned slot = (uint8_t)(p[1] - 'A');
-    if (TG_LIKELY(p[2] == '"' && slot < TG_FIELD_LETTERS && p[1] != '\\')) {
-      p += 3;
-    } else {
-      const char *name = p + 1;
-      p = tg_scan_string(name, end);
-      if (TG_UNLIKELY(!p)) return -TG_ESYNTAX;
-      slot = tg_field_slot(name, (size_t)(p - name));
-      p++;
-    }
-    p = tg_scan_space(p, end);
-    if (TG_UNLIKELY(p >= end || *p != ':')) return -TG_ESYNTAX;
-    p = tg_scan_space(p + 1, end);
+  bool more = !(p < end && *p == '}');
+  if (!more) p++;
+  while (more) {
+    unsigned slot = tg_fields_name(&p, end);
+    if (TG_UNLIKELY(slot > TG_FIELD_CNT)) return -TG_ESYNTAX;
     const char *start = p;
-    p = tg_scan_value(p, end);
-    if (TG_UNLIKELY(!p)) return -TG_ESYNTAX;
+    if (inner && slot == inner_slot && p < end && *p == '{') {
+      int err = scan_inner(inner, &p, end);
+      if (err) return err;
+      *inner_seen = true;
+    } else {
+      p = tg_scan_value(p, end);
+      if (TG_UNLIKELY(!p)) return -TG_ESYNTAX;
+    }
     f->value[slot] = (tg_json_slice_t){start, (size_t)(p - start)};
-    f->have[slot / 64] |= UINT64_C(1) << (slot % 64);
-    p = tg_scan_space(p, end);
+    have[slot / 64] |= UINT64_C(1) << (slot % 64);
+    if (TG_UNLIKELY(p < end && *p != ',' && *p != '}')) p = tg_scan_space(p, end);
     if (TG_UNLIKELY(p >= end)) return -TG_ESYNTAX;
     char c = *p++;
-    if (c == '}') break;
-    if (TG_UNLIKELY(c != ',')) return -TG_ESYNTAX;
-    p = tg_scan_space(p, end);
+    more = c == ',';
+    if (TG_UNLIKELY(!more && c != '}')) return -TG_ESYNTAX;
+    if (more) p = tg_scan_space(p, end);
   }
+  f->have[0] = have[0];
+  f->have[1] = have[1];
   *at = p;
   return 0;
+}
+
+/* One object, nothing inside it looked into. 0 or -TG_ESYNTAX. */
+int tg_fields_scan(tg_fields_t *f, const char **at, const char *end);
+/* The same, and the object under `inner_slot` in the same pass. */
+int tg_fields_scan_in(tg_fields_t *f, tg_fields_t *inner, unsigned inner_slot, bool *inner_seen, const char **at,
+                      const char *end);
+
+/* Steps over `{"stream":"...","data":` when the text starts with it; *wrapped says so. */
+static inline const char *tg_fields_unwrap(const char *p, const char *end, bool *wrapped) {
+  static const char head[] = "{\"stream\":\"", data[] = "\",\"data\":";
+  *wrapped = false;
+  if ((size_t)(end - p) < sizeof head - 1 || !tg_scan_same(p, head, sizeof head - 1)) return p;
+  const char *quote = tg_scan_string(p + sizeof head - 1, end);
+  if (!quote || (size_t)(end - quote) < sizeof data - 1 || !tg_scan_same(quote, data, sizeof data - 1)) return p;
+  *wrapped = true;
+  return quote + sizeof data - 1;
+}
+/* True when the text ends behind an event (and its wrapper's brace). */
+static inline bool tg_fields_ended(const char *p, const char *end, bool wrapped) {
+  p = tg_scan_space(p, end);
+  if (wrapped) {
+    if (p >= end || *p != '}') return false;
+    p = tg_scan_space(p + 1, end);
+  }
+  return p == end;
 }
 
 /* Scans a whole slice that is one object. */

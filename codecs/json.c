@@ -4,6 +4,32 @@
 
 #include "codecs/scan.h"
 
+#if TG_DEC_SIMD
+const uint8_t TG_SCAN_MASK[32] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+const uint8_t TG_SCAN_RIGHT[32] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+                                   0x80, 0x80, 0x80, 0x80, 0x80, 0,    1,    2,    3,    4,    5,
+                                   6,    7,    8,    9,    10,   11,   12,   13,   14,   15};
+#endif
+
+#if TG_SCAN_PAIR
+/* Byte i of the control for f digits before the point and d kept behind it. */
+#define BYTE(f, d, i) \
+  ((i) < 16 - (f) - (d)           ? 0x80 \
+   : (i) - (16 - (f) - (d)) < (f) ? (i) - (16 - (f) - (d)) \
+   : (i) - (15 - (f) - (d)) > 15  ? 0x80 \
+                                  : (i) - (15 - (f) - (d)))
+#define ROW(f, d) \
+  BYTE(f, d, 0), BYTE(f, d, 1), BYTE(f, d, 2), BYTE(f, d, 3), BYTE(f, d, 4), BYTE(f, d, 5), BYTE(f, d, 6), BYTE(f, d, 7), \
+      BYTE(f, d, 8), BYTE(f, d, 9), BYTE(f, d, 10), BYTE(f, d, 11), BYTE(f, d, 12), BYTE(f, d, 13), BYTE(f, d, 14), \
+      BYTE(f, d, 15)
+#define ROWS(d) \
+  ROW(0, d), ROW(1, d), ROW(2, d), ROW(3, d), ROW(4, d), ROW(5, d), ROW(6, d), ROW(7, d), ROW(8, d), ROW(9, d), ROW(10, d), \
+      ROW(11, d), ROW(12, d), ROW(13, d), ROW(14, d), ROW(15, d), ROW(16, d)
+const uint8_t TG_SCAN_DECIMAL[17 * (TG_SCAN_DEC_MAX + 1) * 16] = {ROWS(0), ROWS(1), ROWS(2), ROWS(3), ROWS(4),
+                                                                  ROWS(5), ROWS(6), ROWS(7), ROWS(8)};
+#endif
+
 const char *tg_scan_string_slow(const char *p, const char *end) {
   while (p < end) {
     unsigned char c = (unsigned char)*p;

@@ -24,18 +24,13 @@ static inline void load_name(const char *name, size_t len, uint64_t word[3]) {
   }
 }
 
-static inline uint32_t hash(const uint64_t word[3]) {
-  uint64_t h = (word[0] ^ (word[1] * UINT64_C(0xff51afd7ed558ccd)) ^ (word[2] << 7)) * UINT64_C(0x9e3779b97f4a7c15);
-  return (uint32_t)(h >> 56);
-}
-
 void tg_symtab_init(tg_symtab_t *tab) {
   memset(tab, 0, sizeof *tab);
 }
 
 /* Slot of a name: the one that holds it, or the free one where it would go. */
 static inline uint32_t slot_of(const tg_symtab_t *tab, const uint64_t word[3]) {
-  uint32_t at = hash(word);
+  uint32_t at = tg_symtab_hash(word);
   for (;;) { /* at most TG_INSTR_MAX of TG_SYM_SLOT_CNT slots are taken: a free one comes */
     uint8_t idx = tab->slot[at];
     if (idx == 0 || memcmp(tab->sym[idx - 1].name, word, 24) == 0) return at;

@@ -41,7 +41,34 @@ TG_MUST_USE int tg_symtab_add(tg_symtab_t *tab, const char *name, size_t len, ui
 TG_MUST_USE int tg_symtab_add_msg(tg_symtab_t *tab, const tg_msg_t *cfg_symbol);
 /* Symbol by its text, NULL when unknown. Reads exactly len bytes. */
 const tg_sym_t *tg_symtab_find(const tg_symtab_t *tab, const char *name, size_t len);
+/* The same where `avail` >= len bytes are readable: with 16 or more, names up to 16 bytes take no loop. */
+static inline const tg_sym_t *tg_symtab_find_at(const tg_symtab_t *tab, const char *name, size_t len, size_t avail);
 /* Symbol by instrument index, NULL when unknown. */
 const tg_sym_t *tg_symtab_instr(const tg_symtab_t *tab, uint16_t instr_idx);
+
+/* Slot where the search for a name (24 bytes, zero padded) starts. */
+static inline uint32_t tg_symtab_hash(const uint64_t word[3]) {
+  uint64_t h = (word[0] ^ (word[1] * UINT64_C(0xff51afd7ed558ccd)) ^ (word[2] << 7)) * UINT64_C(0x9e3779b97f4a7c15);
+  return (uint32_t)(h >> 56);
+}
+
+static inline const tg_sym_t *tg_symtab_find_at(const tg_symtab_t *tab, const char *name, size_t len, size_t avail) {
+  if (TG_UNLIKELY(avail < 16 || len - 1 >= 16)) return tg_symtab_find(tab, name, len);
+  uint64_t word[3] = {0, 0, 0}, have[3];
+  memcpy(word, name, 16);
+  /* clear what lies behind the name: shifts in two steps, for 64 is no shift */
+  unsigned low = len < 8 ? (unsigned)(8 - len) * 8 : 0, high = len < 8 ? 64 : (unsigned)(16 - len) * 8;
+  word[0] = word[0] << low >> low;
+  word[1] = word[1] << (high / 2) << (high - high / 2) >> (high / 2) >> (high - high / 2);
+  const tg_sym_t *sym;
+  uint32_t at = tg_symtab_hash(word);
+  for (;; at = (at + 1) % TG_SYM_SLOT_CNT) { /* TG_INSTR_MAX of TG_SYM_SLOT_CNT slots at most are taken: a free one comes */
+    uint8_t idx = tab->slot[at];
+    if (TG_UNLIKELY(idx == 0)) return NULL;
+    sym = &tab->sym[idx - 1];
+    memcpy(have, sym->name, sizeof have);
+    if (TG_LIKELY(((have[0] ^ word[0]) | (have[1] ^ word[1]) | have[2]) == 0)) return sym;
+  }
+}
 
 #endif
