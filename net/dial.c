@@ -58,13 +58,14 @@ static void send_upgrade(tg_dial_t *dial) {
   char request[PATH_MAX_BYTES + HEADERS_MAX_BYTES + TG_HOST_BYTES + 320];
   uint8_t nonce[16];
   char port[8] = "";
+  bool v6 = strchr(dial->host, ':') != NULL;
   RAND_bytes(nonce, sizeof nonce);
   EVP_EncodeBlock((uint8_t *)dial->key, nonce, sizeof nonce);
   if (dial->port != (dial->secure ? 443 : 80)) snprintf(port, sizeof port, ":%u", (unsigned)dial->port);
   int n = snprintf(request, sizeof request,
-                   "GET %s HTTP/1.1\r\nHost: %s%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\n"
+                   "GET %s HTTP/1.1\r\nHost: %s%s%s%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\n"
                    "Sec-WebSocket-Version: 13\r\nUser-Agent: tickgate\r\n%s\r\n",
-                   dial->path, dial->host, port, dial->key, dial->headers);
+                   dial->path, v6 ? "[" : "", dial->host, v6 ? "]" : "", port, dial->key, dial->headers);
   dial->phase = DIAL_UPGRADING;
   tg_http_parse_begin(&dial->parser, false, 65536);
   int rc = n > 0 && (size_t)n < sizeof request ? tg_stream_write(dial->stream, request, (size_t)n) : -TG_ESIZE;

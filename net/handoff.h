@@ -1,6 +1,6 @@
 /* handoff.h - a finished session on its way from the cold lane to a hot one.
  * What:    descriptor, record keys with their sequence numbers, and every byte already read but not yet used.
- * Owner:   whoever holds it; the descriptor belongs to the holder. About 400 KB: one per dial slot, never on a stack.
+ * Owner:   whoever holds it; the descriptor belongs to the holder. About 260 KB: one per dial slot, never on a stack.
  * Threads: filled on cold (tg_dial_take), read on hot (tg_conn_adopt); pass its address through a ring. tg_conn_adopt copies
  *          all it needs: when it has returned, the memory is free again (tell cold by your own ring).
  * Limit:   TG_HANDOFF_PLAIN_BYTES, TG_HANDOFF_CIPHER_BYTES; tg_dial_take refuses beyond.
@@ -11,7 +11,7 @@
 #include "net/rec.h"
 
 #define TG_HANDOFF_PLAIN_BYTES 131072u
-#define TG_HANDOFF_CIPHER_BYTES 262144u
+#define TG_HANDOFF_CIPHER_BYTES 131072u
 
 typedef struct tg_handoff {
   int fd;

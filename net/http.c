@@ -31,6 +31,7 @@ struct tg_http {
   uint64_t answers_here; /* on this connection */
   bool open;
   bool answer_begun; /* some byte of the answer came */
+  bool telling;      /* inside done: head and body are being read, nothing may reuse them */
   tg_http_parser_t parser;
   uint8_t *body;
   size_t body_len, body_cap;
@@ -61,7 +62,7 @@ static void answer_error(tg_http_t *http, request_t *request, int err, bool sent
 
 static void send_next(tg_http_t *http) {
   request_t *request = http->queue;
-  if (!http->open || http->flight || !request) return;
+  if (!http->open || http->flight || !request || http->telling) return;
   if (tg_stream_write(http->stream, request->text, request->len)) return; /* the next turn tries again */
   http->queue = request->next;
   http->queue_len--;
@@ -82,7 +83,7 @@ static bool clean(const char *text) {
 
 static request_t *make_request(const tg_http_t *http, const tg_http_req_t *req) {
   const char *headers = req->headers ? req->headers : "";
-  bool secure = http->cfg.tls != NULL;
+  bool secure = http->cfg.tls != NULL, v6 = strchr(http->host, ':') != NULL;
   bool needs_length = req->body_len || strcmp(req->method, "POST") == 0 || strcmp(req->method, "PUT") == 0;
   size_t cap = strlen(req->method) + strlen(req->path) + strlen(headers) + req->body_len + TG_HOST_BYTES + 256;
   char port[8] = "", length[48] = "";
@@ -90,8 +91,8 @@ static request_t *make_request(const tg_http_t *http, const tg_http_req_t *req) 
   if (needs_length) snprintf(length, sizeof length, "Content-Length: %zu\r\n", req->body_len);
   request_t *request = calloc(1, sizeof *request + cap);
   if (!request) return NULL;
-  int n = snprintf(request->text, cap, "%s %s HTTP/1.1\r\nHost: %s%s\r\nUser-Agent: tickgate\r\nAccept: */*\r\n%s%s\r\n",
-                   req->method, req->path, http->host, port, length, headers);
+  int n = snprintf(request->text, cap, "%s %s HTTP/1.1\r\nHost: %s%s%s%s\r\nUser-Agent: tickgate\r\nAccept: */*\r\n%s%s\r\n",
+                   req->method, req->path, v6 ? "[" : "", http->host, v6 ? "]" : "", port, length, headers);
   if (req->body_len) memcpy(request->text + n, req->body, req->body_len);
   request->len = (size_t)n + req->body_len;
   request->done = req->done;
@@ -170,7 +171,9 @@ static void answered(tg_http_t *http) {
                              .queued_ns = request->queued_ns,
                              .sent_ns = request->sent_ns,
                              .done_ns = http->now_ns};
+  http->telling = true;
   request->done(request->user, &answer);
+  http->telling = false;
   request_free(request);
   send_next(http);
 }

@@ -38,7 +38,9 @@ static int kernel_connect(tg_io_t *io, tg_io_op_t *op, int fd, const struct sock
 static int kernel_recv_start(tg_io_t *io, tg_io_op_t *op, int fd) {
   struct io_uring_sqe *sqe = next_sqe(io);
   if (!sqe) return -TG_EFULL;
-  if (op->stamped) {
+  if (op->once) {
+    io_uring_prep_recv(sqe, fd, NULL, io->cfg.buf_bytes, 0);
+  } else if (op->stamped) {
     io_uring_prep_recvmsg_multishot(sqe, fd, io->stamp_msg, 0);
   } else {
     io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
@@ -134,21 +136,23 @@ static int unpack_stamped(tg_io_t *io, tg_io_op_t *op, uint8_t *buf, int res) {
 static void complete_recv(tg_io_t *io, tg_io_op_t *op, int res, uint32_t cqe_flags) {
   bool more = (cqe_flags & IORING_CQE_F_MORE) != 0;
   bool has_buf = (cqe_flags & IORING_CQE_F_BUFFER) != 0;
+  bool once = op->once; /* the owner may free a finished op */
   uint16_t id = (uint16_t)(cqe_flags >> IORING_CQE_BUFFER_SHIFT);
   op->rx_data = NULL;
   op->rx_stamp_ns = 0;
   if (has_buf && res > 0) {
     uint8_t *buf = io->buf_base + (size_t)id * io->cfg.buf_bytes;
     op->rx_data = buf;
-    if (op->stamped) res = unpack_stamped(io, op, buf, res);
+    if (op->stamped && !once) res = unpack_stamped(io, op, buf, res);
   }
   if (TG_LIKELY(res > 0)) {
     io->count.recvs++;
     io->count.recv_bytes += (uint64_t)res;
-    op->done(io, op, res, TG_IO_MORE | TG_IO_BUFFER);
+    op->active = !once;
+    op->done(io, op, res, TG_IO_BUFFER | (once ? 0 : TG_IO_MORE));
   }
   if (has_buf) give_back(io, id);
-  if (TG_LIKELY(more)) return;
+  if (TG_LIKELY(more) || (once && res > 0)) return;
   if (res == -ENOBUFS) io->count.no_buffers++;
   /* the kernel ended the multishot without an end of stream: arm it again */
   if ((res > 0 || res == -ENOBUFS) && !op->cancelled && kernel_recv_start(io, op, op->fd) == 0) return;

@@ -50,6 +50,7 @@ struct tg_io_op {
   bool active;          /* a final callback is still to come */
   bool fixed;           /* fd arguments are slots of the registered table */
   bool stamped;         /* receive through recvmsg with SO_TIMESTAMPING control data (tg_io_recv_start sets it) */
+  bool once;            /* receive ends after one buffer (TG_IO_MORE unset): what is not asked for stays in the kernel */
   uint8_t kind;         /* private */
   bool cancelled;       /* private */
   int fd;               /* private */
@@ -59,7 +60,7 @@ struct tg_io_op {
  * queue entry even after submitting). Buffers and addresses stay the caller's and untouched until the callback. */
 typedef struct tg_net_ops {
   int (*connect)(tg_io_t *io, tg_io_op_t *op, int fd, const struct sockaddr *addr, socklen_t addr_len);
-  int (*recv_start)(tg_io_t *io, tg_io_op_t *op, int fd); /* multishot into provided buffers */
+  int (*recv_start)(tg_io_t *io, tg_io_op_t *op, int fd); /* into provided buffers; multishot unless op->once */
   int (*send)(tg_io_t *io, tg_io_op_t *op, int fd, const void *data, size_t len);
   int (*cancel)(tg_io_t *io, tg_io_op_t *op);                           /* op's own callback tells: -ECANCELED or its result */
   int (*install)(tg_io_t *io, tg_io_op_t *op, int slot, const int *fd); /* *fd into the registered table; valid till done */
@@ -138,7 +139,8 @@ TG_MUST_USE static inline int tg_io_connect(tg_io_t *io, tg_io_op_t *op, int fd,
   return io->net->connect(io, op, fd, addr, len);
 }
 /* Multishot receive. done(res > 0, TG_IO_BUFFER): op->rx_data holds res bytes, until done returns. res 0: end of stream.
- * -ENOBUFS is handled inside (re-armed, counted). Set op->stamped before for kernel timestamps (fd with SO_TIMESTAMPING). */
+ * -ENOBUFS is handled inside (re-armed, counted). With op->once one buffer only. Set op->stamped before for kernel timestamps
+ * (fd with SO_TIMESTAMPING). */
 TG_MUST_USE static inline int tg_io_recv_start(tg_io_t *io, tg_io_op_t *op, int fd) {
   return io->net->recv_start(io, op, fd);
 }

@@ -322,11 +322,16 @@ static void on_recv(tg_io_t *io, tg_io_op_t *op, int res, uint32_t flags) {
   }
   memcpy(link->rx + link->rx_len, op->rx_data, (size_t)res);
   link->rx_len += (uint32_t)res;
-  uint64_t rx_ns = op->rx_stamp_ns ? op->rx_stamp_ns : io->now_ns;
   if (link->state == TG_STREAM_SHAKING) {
-    shake_step(link, rx_ns);
+    shake_step(link, io->now_ns);
   } else if (link->state == TG_STREAM_OPEN) {
-    use_rx(link, rx_ns);
+    use_rx(link, io->now_ns);
+  }
+  if (!link->stream) return;
+  if (link->state == TG_STREAM_DETACHING) {
+    detached(link);
+  } else if (tg_io_recv_start(io, op, link->fd)) {
+    end_at(link, -TG_EFULL, "no room in the io queue");
   }
 }
 
@@ -344,7 +349,8 @@ static void on_connect(tg_io_t *io, tg_io_op_t *op, int res, uint32_t flags) {
     try_next(link, tg_errno_err(res), strerror(-res));
     return;
   }
-  link->recv_op.stamped = link->stamped;
+  /* one buffer at a time: at a hand-over what we did not read is still in the socket */
+  link->recv_op.once = true;
   if (tg_io_recv_start(io, &link->recv_op, link->fd)) {
     end_at(link, -TG_EFULL, "no room in the io queue");
     return;
@@ -517,8 +523,8 @@ int tg_stream_detach(tg_stream_t *stream) {
   tg_link_t *link = stream->link;
   if (!link || link->state != TG_STREAM_OPEN) return -TG_EINVAL;
   if (link->send_op.active || link->tx_head != link->tx_tail) return -TG_EAGAIN;
-  if (!link->recv_op.active) return -TG_EINVAL;
-  if (tg_io_cancel(link->net->io, &link->recv_op)) return -TG_EAGAIN;
+  /* not active: we are inside its callback, which ends the detaching when it is through */
+  if (link->recv_op.active && tg_io_cancel(link->net->io, &link->recv_op)) return -TG_EAGAIN;
   link->state = TG_STREAM_DETACHING;
   return 0;
 }
