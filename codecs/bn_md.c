@@ -316,10 +316,8 @@ static int generic(const tg_md_in_t *in, const char *text, size_t len) {
   in->ctx->cnt.generic++;
   if (len > TG_JSON_BYTES_MAX) return -TG_ESIZE;
   const char *p = tg_fields_unwrap(text, end, &wrapped);
-  if (wrapped && p < end && *p == '{') { /* the usual wrapper: one pass */
-    if (tg_fields_scan(&f, &p, end) || !tg_fields_ended(p, end, true)) return -TG_ESYNTAX;
-    return on_object(in, &f);
-  }
+  /* the usual wrapper takes one pass; one with more members behind the event falls through */
+  if (wrapped && tg_fields_scan(&f, &p, end) == 0 && tg_fields_ended(p, end, true)) return on_object(in, &f);
   p = tg_scan_space(text, end);
   if (p < end && *p == '[') {
     tg_json_t json;

@@ -380,26 +380,30 @@ static int on_event(tg_user_in_t *in, const tg_fields_t *f) {
   return keep(in, name, 0, 0, venue_ms);
 }
 
+/* The event object at p, which must end the text (behind its wrapper's brace). */
+static int whole_event(tg_user_in_t *in, tg_fields_t *f, tg_fields_t *order, const char *p, const char *end, bool wrapped) {
+  bool seen;
+  int err = tg_fields_scan_in(f, order, TG_LETTER('o'), &seen, &p, end);
+  if (err || !tg_fields_ended(p, end, wrapped)) return -TG_ESYNTAX;
+  in->order = seen ? order : NULL;
+  return 0;
+}
+
 static int decode(tg_user_in_t *in, const char *text, size_t len) {
   if (len > TG_JSON_BYTES_MAX) return -TG_ESIZE;
   const char *end = text + len;
-  bool wrapped, seen;
+  bool wrapped;
   tg_fields_t f, order;
-  const char *p = tg_scan_space(tg_fields_unwrap(text, end, &wrapped), end);
-  int err = tg_fields_scan_in(&f, &order, TG_LETTER('o'), &seen, &p, end);
-  if (!err && !tg_fields_ended(p, end, wrapped)) err = -TG_ESYNTAX;
-  if (err) return err;
-  in->order = seen ? &order : NULL;
+  const char *p = tg_fields_unwrap(text, end, &wrapped);
+  if (wrapped && whole_event(in, &f, &order, p, end, true) == 0) return on_event(in, &f);
+  if (whole_event(in, &f, &order, tg_scan_space(text, end), end, false)) return -TG_ESYNTAX;
   if (tg_field_has(&f, TG_LETTER('e'))) return on_event(in, &f);
   /* another wrapper: {"data":{..},..} in any order, spot's {"subscriptionId":0,"event":{..}} */
   unsigned slot = tg_field_has(&f, TG_FIELD_DATA) ? TG_FIELD_DATA : TG_FIELD_EVENT;
   if (!tg_field_has(&f, slot)) return keep(in, (tg_json_slice_t){"", 0}, 0, 0, 0);
-  tg_fields_t inner;
-  p = f.value[slot].p;
-  end = p + f.value[slot].len;
-  if (tg_fields_scan_in(&inner, &order, TG_LETTER('o'), &seen, &p, end) || p != end) return -TG_ESYNTAX;
-  in->order = seen ? &order : NULL;
-  return on_event(in, &inner);
+  tg_json_slice_t raw = f.value[slot];
+  if (whole_event(in, &f, &order, raw.p, raw.p + raw.len, false)) return -TG_ESYNTAX;
+  return on_event(in, &f);
 }
 
 int tg_bn_user_decode(tg_bn_user_t *ctx, const char *json, size_t len, uint64_t recv_ns, tg_msg_batch_t *out) {
