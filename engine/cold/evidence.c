@@ -1,8 +1,6 @@
 #include "engine/cold/evidence.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/log.h"
 #include "engine/base/sha256.h"
 #include "engine/cold/answer.h"
 
@@ -94,11 +93,15 @@ int tg_evidence_write(const tg_evidence_cfg_t *cfg, const char *kind, uint64_t n
     return rc;
   }
   rc = ops->sync_dir(ops->user, cfg->dir);
-  if (rc == 0 && cfg->log) {
+  if (rc == 0) {
     char line[PATH_BYTES + 256];
     snprintf(line, sizeof line, "EVIDENCE_REF mode=%s kind=%s ts_ns=%llu dir=%s sha256=%s", tg_mode_word(cfg->mode), kind,
              (unsigned long long)ts_ns, final, hex);
-    cfg->log(cfg->user, line);
+    if (cfg->log) {
+      cfg->log(cfg->user, line);
+    } else {
+      tg_log_info("%s", line);
+    }
   }
   return rc;
 }

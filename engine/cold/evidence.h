@@ -23,7 +23,7 @@ typedef struct tg_evidence_cfg {
   uint8_t mode;      /* tg_mode_t */
   tg_file_ops_t ops; /* zeroed = tg_file_ops_posix */
   void *user;
-  void (*log)(void *user, const char *line); /* takes the EVIDENCE_REF line; may be NULL */
+  void (*log)(void *user, const char *line); /* takes the EVIDENCE_REF line; NULL: engine/base/log.h does */
 } tg_evidence_cfg_t;
 
 typedef struct tg_evidence_file {

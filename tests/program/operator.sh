@@ -109,6 +109,9 @@ check "the tape of the crash replays up to its torn end" equal "$(json "$work/cr
 
 start second
 check "it starts over what the crash left" soon 20 is epoch 2
+# orders that the crash left at the venue are strangers to the new run: it pauses and says so, a person looks and resumes
+soon 20 is_not state READY
+is state PAUSED && check "paused over orphans: resume" told resume
 check "and trades" soon 60 is state ACTIVE
 check "fills come again" soon 60 is_not counts.fills 0
 kill -TERM "$engine"
