@@ -158,7 +158,7 @@ void tg_exposure_mark(tg_exposure_t *exposure, uint16_t instr_idx, const tg_filt
   if (mark_e8 > 0 && filters->lot_mul > 0) {
     /* mark < 2^63, lot_mul <= 2^34: the shifted product stays below 2^113 */
     tg_u128 scaled = ((tg_u128)(uint64_t)mark_e8 * filters->lot_mul) << TG_WORTH_Q;
-    tg_u128 value = scaled / filters->lot_div + (scaled % filters->lot_div != 0);
+    tg_u128 value = (scaled + filters->lot_div - 1) / filters->lot_div;
     worth = value < (tg_u128)WORTH_Q16_MAX ? (uint64_t)value : 0;
   }
   instr->lot_worth_q16 = worth;

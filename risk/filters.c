@@ -118,14 +118,14 @@ int64_t tg_filters_notional_e8(const tg_filters_t *filters, int64_t px_ticks, in
   tg_u128 units = (tg_u128)(uint64_t)px_ticks * (uint64_t)qty_lots;
   if (units >> 64) return INT64_MAX;
   tg_u128 value = (tg_u128)(uint64_t)units * filters->value_mul;
-  if (filters->value_div > 1) value = value / filters->value_div + (value % filters->value_div != 0);
+  if (filters->value_div > 1) value = (value + filters->value_div - 1) / filters->value_div;
   return value > (tg_u128)INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
 tg_u128 tg_filters_units_of(const tg_filters_t *filters, int64_t money_e8, bool up) {
   if (money_e8 <= 0 || filters->value_mul == 0) return 0;
   tg_u128 scaled = (tg_u128)(uint64_t)money_e8 * filters->value_div * TG_PX_FINE; /* < 2^63 * 2^30 * 2^15 */
-  return scaled / filters->value_mul + (up && scaled % filters->value_mul != 0);
+  return (scaled + (up ? filters->value_mul - 1 : 0)) / filters->value_mul;
 }
 
 int64_t tg_filters_lots_of(const tg_filters_t *filters, int64_t base_e8) {
