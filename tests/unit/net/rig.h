@@ -31,10 +31,13 @@ typedef struct rig {
   char *log; /* messages, each followed by | */
   size_t log_len;
   bool echo;
+  bool hot_here; /* rig_turn turns the hot io too */
 } rig_t;
 
 /* ca: NULL = the test CA. */
 rig_t *rig_new(const char *ca);
+/* The same, but the hot io is left for another thread to enable. */
+rig_t *rig_new_cold(const char *ca);
 void rig_free(rig_t *rig);
 /* Engine time: CLOCK_MONOTONIC, ns. */
 uint64_t rig_now(void);
