@@ -61,9 +61,10 @@ typedef struct tg_core_instr {
   void *strategy_state;
   tg_core_snap_pos_t snap;
   tg_cfg_symbol_t symbol;
-  uint64_t last_fill_ns; /* newest execution booked */
-  int64_t drift_lots;    /* venue minus ours in the last conclusive snapshot */
-  uint64_t drift_ns;     /* since when it stands */
+  uint64_t last_fill_ns;  /* newest execution booked */
+  int64_t drift_lots;     /* venue minus ours in the last conclusive snapshot */
+  uint64_t drift_ns;      /* since when it stands */
+  int64_t drift_sum_lots; /* executions booked since: should they add up to drift_lots, it was only in flight */
   uint16_t idx;
   uint8_t known;       /* CFG_SYMBOL seen and money made */
   uint8_t level_top;   /* one past the highest level ever wanted */
@@ -169,6 +170,8 @@ void tg_core_book_events(tg_core_t *core, tg_core_instr_t *instr, uint32_t ev);
 /* ---- order events (step_ex.c) ---- */
 /* Applies an event to an order and does what its row asks: exposure, lists, reports, questions. */
 tg_ord_out_t tg_core_order_event(tg_core_t *core, tg_order_t *o, const tg_ord_ev_t *ev);
+/* An execution of signed lots was booked: may explain a position difference seen before (step_acc.c). */
+void tg_core_drift_fill(tg_core_t *core, tg_core_instr_t *instr, int64_t signed_lots);
 /* Own best prices of an instrument anew (self-match). */
 void tg_core_own_best(tg_core_t *core, tg_core_instr_t *instr);
 /* The strategy's picture of a level's order anew. */

@@ -166,6 +166,15 @@ static bool lasting(const tg_core_t *core, uint64_t since_ns) {
   return before_snapshot(core, since_ns, (uint64_t)core->conf.order_answer_timeout_ms * (uint64_t)TG_NS_PER_MS);
 }
 
+/* The stream is in order: executions that were under way when the snapshot was made are the next to come, so one of the
+ * running sums equals the difference they made. */
+void tg_core_drift_fill(tg_core_t *core, tg_core_instr_t *instr, int64_t signed_lots) {
+  uint64_t bound_ns = (uint64_t)core->conf.order_answer_timeout_ms * (uint64_t)TG_NS_PER_MS;
+  if (!instr->drift_seen || core->now_ns - instr->drift_ns > bound_ns) return;
+  instr->drift_sum_lots += signed_lots;
+  if (instr->drift_sum_lots == instr->drift_lots) instr->drift_seen = 0;
+}
+
 static void compare_position(tg_core_t *core, tg_core_instr_t *instr) {
   int64_t drift = instr->snap.qty_lots - instr->pos.qty_lots;
   if (instr->last_fill_ns >= core->acc.asked_ns && (drift != 0 || !instr->adopted)) {
@@ -187,6 +196,7 @@ static void compare_position(tg_core_t *core, tg_core_instr_t *instr) {
   if (!instr->drift_seen || instr->drift_lots != drift) { /* may still be in flight: the timer asks once more */
     instr->drift_seen = 1;
     instr->drift_asked = 0;
+    instr->drift_sum_lots = 0;
     instr->drift_lots = drift;
     instr->drift_ns = core->now_ns;
     return;

@@ -242,6 +242,7 @@ static void on_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in)
   core->stats.maker_fill_cnt += (in->flags & TG_F_MAKER) != 0;
   instr->last_fill_ns = core->now_ns;
   bool sound = book_fill(core, instr, in, side, absorbed);
+  tg_core_drift_fill(core, instr, tg_side_sign(side) * (fill->qty_lots - absorbed));
   tell_fill(core, instr, in, side);
   if (o != NULL) {
     tg_ord_ev_t ev = {.now_ns = core->now_ns, .fill_lots = fill->qty_lots, .event = TG_OEV_PART};
