@@ -68,6 +68,9 @@ Test(tls, ca_file_errors) {
   cr_assert_null(tg_tls_new("/dev/null", &err, text, sizeof text));
   cr_assert_eq(err, -TG_ECERT);
   cr_assert(strlen(text) > 0);
+  tg_tls_t *tls = tg_tls_new("", &err, text, sizeof text); /* the system's */
+  cr_assert(tls ? err == 0 : err == -TG_ENOTFOUND && strstr(text, "ca-certificates"), "%s", text);
+  tg_tls_free(tls);
 }
 
 static void resume(uint16_t version) {
