@@ -1,5 +1,7 @@
 #include "engine/cold/answer.h"
 
+#include "risk/gate.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -292,6 +294,18 @@ json_t *tg_answer_book(const tg_question_t *question) {
 
 /* ---- decisions, gates ---- */
 
+/* Every gate of the chain in its order; those whose machinery comes later say so. */
+static json_t *gate_chain(const tg_mirror_counts_t *counts) {
+  json_t *chain = json_array();
+  for (unsigned i = 0; i < TG_GATE_CNT; i++) {
+    const tg_gate_row_t *row = &tg_gate_rows[i];
+    json_array_append_new(chain, json_pack("{s:i,s:s,s:s,s:s,s:o}", "bit", (int)row->bit, "gate", row->name, "status",
+                                           row->built ? "live" : "not built: always passes", "blocks", row->blocks, "bits_set",
+                                           tg_answer_u64(counts->gate_any[row->bit])));
+  }
+  return chain;
+}
+
 json_t *tg_answer_gates(const tg_question_t *question) {
   const tg_mirror_counts_t *counts = &question->cfg->mirror->counts;
   json_t *first = json_object(), *any = json_object(), *blocked = json_array();
@@ -317,5 +331,6 @@ json_t *tg_answer_gates(const tg_question_t *question) {
   json_object_set_new(answer, "gate_blocks", first);
   json_object_set_new(answer, "gate_bits", any);
   json_object_set_new(answer, "by_state", blocked);
+  json_object_set_new(answer, "chain", gate_chain(counts));
   return answer;
 }

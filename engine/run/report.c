@@ -174,7 +174,9 @@ int tg_engine_report(tg_engine_t *engine, const char *path) {
 void tg_run_collect(void *user, tg_metrics_out_t *out) {
   tg_engine_t *e = user;
   uint64_t now_ns = tg_clock_now_ns(&e->clock);
-  const char *info[] = {"engine", TG_VERSION, NULL};
+  char epoch[24];
+  int n = snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)e->epoch);
+  const char *info[] = {"engine", TG_VERSION, n > 0 ? "epoch" : NULL, epoch, NULL};
   tg_metrics_put(out, TG_METRIC_INFO, 1, info);
   tg_metrics_put(out, TG_METRIC_UPTIME, (int64_t)(now_ns - e->started_ns), NULL);
   tg_metrics_put_mirror(out, e->cold.mirror, now_ns);

@@ -206,6 +206,14 @@ static void on_alarm(tg_stage_cold_t *s, const tg_msg_t *msg) {
   if (err) tg_log_error("evidence bundle not written: %s", tg_err_text(err));
 }
 
+/* STOP from the control socket ends the whole engine, not only the quoting. */
+static void stop_seen(tg_stage_cold_t *s, uint64_t now_ns) {
+  if (atomic_load_explicit(&s->stop_wanted, memory_order_relaxed)) return;
+  atomic_store_explicit(&s->stop_wanted, 1, memory_order_relaxed);
+  s->stop_deadline_ns = now_ns + STOP_PATIENCE_NS;
+  atomic_store_explicit(&s->phase, TG_COLD_STOPPING, memory_order_relaxed);
+}
+
 static void journal_one(tg_stage_cold_t *s, const tg_msg_t *msg, uint64_t now_ns) {
   int err = s->tape ? tg_tape_put(s->tape, msg) : 0;
   if (err) journal_broken(s, "the tape", err, now_ns);
@@ -221,6 +229,7 @@ static void journal_one(tg_stage_cold_t *s, const tg_msg_t *msg, uint64_t now_ns
     case TG_OUT_ALARM:
       on_alarm(s, msg);
       if (s->control) tg_control_on_msg(s->control, msg);
+      if (msg->u.out_alarm.what == TG_ALARM_CMD_DONE && msg->u.out_alarm.ours == TG_VERB_STOP) stop_seen(s, now_ns);
       break;
     case TG_OUT_SYNC:
       tg_sync_want(s->sync, TG_SYNC_WHY_CORE);
