@@ -123,19 +123,7 @@ static int open_tape(tg_engine_t *e, char *err_text, size_t err_cap) {
 }
 
 static int open_doors(tg_engine_t *e, char *err_text, size_t err_cap) {
-  tg_control_cfg_t control = {.path = e->control_path,
-                              .operator_uids = e->conf.control_operator_uids,
-                              .risk_uids = e->conf.control_risk_uids,
-                              .mirror = e->cold.mirror,
-                              .names = &tg_run_names,
-                              .conf = &e->conf,
-                              .mode = (uint8_t)(e->conf.engine_mode + 1),
-                              .epoch = e->epoch,
-                              .started_ns = e->started_ns,
-                              .engine = TG_VERSION,
-                              .user = e,
-                              .command = tg_run_command,
-                              .status = tg_run_status_extra};
+  tg_control_cfg_t control = tg_run_control_cfg(e);
   int err = tg_control_open(&e->cold.control, &control, err_text, err_cap);
   if (err) return err == -TG_EINVAL ? TG_EXIT_CONFIG : exit_of(err);
   if (e->conf.metrics_listen[0] == '\0') return 0;
@@ -147,11 +135,6 @@ static int open_doors(tg_engine_t *e, char *err_text, size_t err_cap) {
   err = tg_metrics_open(&e->cold.metrics, &metrics, err_text, err_cap);
   if (err) return err == -TG_EINVAL ? TG_EXIT_CONFIG : exit_of(err);
   return 0;
-}
-
-int tg_run_command(void *user, const tg_msg_t *cmd) {
-  tg_engine_t *e = user;
-  return tg_stage_cold_command(&e->cold, cmd);
 }
 
 static uint32_t symbol_cnt(const char *text) {

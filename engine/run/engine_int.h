@@ -37,11 +37,10 @@ struct tg_engine {
 
 /* Names of the core's states for engine/cold. */
 extern const tg_cold_names_t tg_run_names;
-/* A command from the control socket (`user` is the engine). */
-int tg_run_command(void *user, const tg_msg_t *cmd);
+/* What the control socket and /status.json answer from. */
+tg_control_cfg_t tg_run_control_cfg(tg_engine_t *engine);
 /* Metrics page and status document of the running engine (`user` is the engine). */
 void tg_run_collect(void *user, tg_metrics_out_t *out);
 struct json_t *tg_run_status_json(void *user);
-void tg_run_status_extra(void *user, struct json_t *object);
 
 #endif

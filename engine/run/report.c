@@ -224,7 +224,7 @@ void tg_run_collect(void *user, tg_metrics_out_t *out) {
   tg_metrics_put_hist(out, "core_step", &e->core.step_ns);
 }
 
-void tg_run_status_extra(void *user, json_t *object) {
+static void status_extra(void *user, json_t *object) {
   tg_engine_t *e = user;
   json_object_set_new(object, "tick_to_order_ns", hist_json(&e->gateway.bn.tick_to_order_ns));
   tg_sync_stats_t sync;
@@ -241,16 +241,30 @@ void tg_run_status_extra(void *user, json_t *object) {
   put_text(object, "metrics", e->metrics_path);
 }
 
+static int run_command(void *user, const tg_msg_t *cmd) {
+  tg_engine_t *e = user;
+  return tg_stage_cold_command(&e->cold, cmd);
+}
+
+tg_control_cfg_t tg_run_control_cfg(tg_engine_t *engine) {
+  tg_engine_t *e = engine;
+  return (tg_control_cfg_t){.path = e->control_path,
+                            .operator_uids = e->conf.control_operator_uids,
+                            .risk_uids = e->conf.control_risk_uids,
+                            .mirror = e->cold.mirror,
+                            .names = &tg_run_names,
+                            .conf = &e->conf,
+                            .mode = (uint8_t)(e->conf.engine_mode + 1),
+                            .epoch = e->epoch,
+                            .started_ns = e->started_ns,
+                            .engine = TG_VERSION,
+                            .user = e,
+                            .command = run_command,
+                            .status = status_extra};
+}
+
 json_t *tg_run_status_json(void *user) {
   tg_engine_t *e = user;
-  tg_control_cfg_t cfg = {.mirror = e->cold.mirror,
-                          .names = &tg_run_names,
-                          .conf = &e->conf,
-                          .mode = (uint8_t)(e->conf.engine_mode + 1),
-                          .epoch = e->epoch,
-                          .started_ns = e->started_ns,
-                          .engine = TG_VERSION,
-                          .user = e,
-                          .status = tg_run_status_extra};
+  tg_control_cfg_t cfg = tg_run_control_cfg(e);
   return tg_control_status_json(&cfg, tg_clock_now_ns(&e->clock));
 }
