@@ -50,7 +50,7 @@ static void tell_close(tg_conn_t *conn) {
 /* --- send --- */
 
 static void push(tg_conn_t *conn) {
-  if (conn->send_op.active || !conn->installed || conn->state == TG_CONN_DRAINING) return;
+  if (conn->corked || conn->send_op.active || !conn->installed || conn->state == TG_CONN_DRAINING) return;
   uint32_t end = conn->tx_wrap ? conn->tx_wrap : conn->tx_tail;
   if (conn->tx_head == end) return;
   conn->tx_flight = end - conn->tx_head;
@@ -180,7 +180,17 @@ int tg_conn_tx_commit_op(tg_conn_t *conn, uint8_t op, size_t len, uint64_t now_n
   conn->count.tx_frames++;
   conn->last_tx_ns = now_ns;
   push(conn);
-  return TG_UNLIKELY(!conn->send_op.active && conn->installed) ? -TG_EFULL : 0;
+  return TG_UNLIKELY(!conn->send_op.active && conn->installed && !conn->corked) ? -TG_EFULL : 0;
+}
+
+void tg_conn_cork(tg_conn_t *conn) {
+  conn->corked = true;
+}
+
+int tg_conn_uncork(tg_conn_t *conn) {
+  conn->corked = false;
+  push(conn);
+  return TG_UNLIKELY(!conn->send_op.active && conn->installed && tg_conn_tx_pending(conn) != 0) ? -TG_EFULL : 0;
 }
 
 int tg_conn_tx_commit(tg_conn_t *conn, size_t len, uint64_t now_ns) {
@@ -472,6 +482,7 @@ static void reset(tg_conn_t *conn, const tg_handoff_t *handoff, uint64_t now_ns)
   conn->fd = handoff->fd;
   conn->rx_ns = now_ns;
   conn->closing_deadline_ns = 0;
+  conn->corked = false;
   conn->tx_head = conn->tx_tail = conn->tx_wrap = conn->tx_flight = 0;
   conn->tx_begin = conn->tx_room = 0;
   conn->tx_begin_wraps = false;

@@ -65,6 +65,7 @@ struct tg_conn {
   void *user;
   int slot; /* in the io's registered table */
   int fd;
+  bool corked;
   bool tls, ws_close_sent, ws_close_seen, closing_by_us, on_close_due, installed, tx_begin_wraps;
   uint64_t rx_ns;
   uint64_t closing_deadline_ns;
@@ -105,6 +106,11 @@ TG_MUST_USE uint8_t *tg_conn_tx_begin(tg_conn_t *conn, size_t cap);
 TG_MUST_USE int tg_conn_tx_commit(tg_conn_t *conn, size_t len, uint64_t now_ns);
 /* The same with the opcode chosen (TG_WS_BINARY, TG_WS_PING, ...). */
 TG_MUST_USE int tg_conn_tx_commit_op(tg_conn_t *conn, uint8_t op, size_t len, uint64_t now_ns);
+/* Between cork and uncork commits only fill the send buffer; uncork queues one send for all of them, so that a burst of orders
+ * leaves in one system call and one segment, not the first at once and the rest after its completion. uncork: 0, or -TG_EFULL
+ * (no queue entry: the bytes are kept and go out with the next tick). */
+void tg_conn_cork(tg_conn_t *conn);
+TG_MUST_USE int tg_conn_uncork(tg_conn_t *conn);
 /* Begin, copy, commit. */
 TG_MUST_USE int tg_conn_send(tg_conn_t *conn, uint8_t op, const void *payload, size_t len, uint64_t now_ns);
 /* Bytes committed and not yet taken by the kernel. */

@@ -132,8 +132,12 @@ uint32_t tg_bn_gateway_turn(tg_bn_gateway_t *gateway, uint64_t now_ns) {
   uint32_t sent = 0;
   uint64_t origin_ns[TG_GATEWAY_BURST];
   tg_msg_t request;
+  tg_conn_t *conn = NULL;
   while (taken < TG_GATEWAY_BURST && tg_spsc_get(g->in, &request) == 0) {
-    taken++;
+    if (taken++ == 0) {
+      conn = tg_hot_session_conn(&g->order);
+      if (conn) tg_conn_cork(conn); /* a burst leaves in one send */
+    }
     if (g->rest_orders) continue; /* the cold lane takes it from the journal */
     if (!gateway_send(g, &request, now_ns)) {
       gateway_not_sent(g, &request, now_ns);
@@ -142,6 +146,7 @@ uint32_t tg_bn_gateway_turn(tg_bn_gateway_t *gateway, uint64_t now_ns) {
     }
   }
   if (taken) {
+    if (conn && tg_conn_uncork(conn) != 0) g->error_cnt++; /* kept; the next tick sends it */
     if (tg_io_flush(g->io) != 0) g->error_cnt++;
     uint64_t out_ns = sent ? tg_clock_now_ns(g->clock) : 0;
     for (uint32_t i = 0; i < sent; i++) tg_hist_record(&g->tick_to_order_ns, out_ns > origin_ns[i] ? out_ns - origin_ns[i] : 0);
