@@ -81,7 +81,7 @@ static tg_acct_t snapshot;
 
 Test(evidence, a_mismatch_keeps_the_snapshot) {
   tmp_dir_t dir = tmp_make();
-  tg_evidence_cfg_t cfg = {.dir = dir.path, .epoch = 7, .mode = TG_MODE_SIM};
+  tg_evidence_cfg_t cfg = {.dir = dir.path, .epoch = 7, .mode = TG_MODE_SIM, .log = take_log};
   tg_acct_reset(&snapshot, "rest");
   tg_msg_t alarm;
   tg_msg_init(&alarm, TG_OUT_ALARM, 0, 5);
@@ -106,7 +106,7 @@ static ssize_t poor_write(void *user, int fd, const void *data, size_t len) {
 
 Test(evidence, whole_or_not_at_all) {
   tmp_dir_t dir = tmp_make();
-  tg_evidence_cfg_t cfg = {.dir = dir.path, .epoch = 7, .mode = TG_MODE_SIM, .ops = tg_file_ops_posix};
+  tg_evidence_cfg_t cfg = {.dir = dir.path, .epoch = 7, .mode = TG_MODE_SIM, .ops = tg_file_ops_posix, .log = take_log};
   cfg.ops.write = poor_write;
   const tg_evidence_file_t files[] = {{"a.txt", "one", 3}, {"b.txt", "two", 3}};
   for (int writes = 0; writes < 3; writes++) {
