@@ -81,7 +81,8 @@ static void order(tg_core_t *core, const tg_msg_t *in) {
   tg_core_snapshot_t *acc = &core->acc;
   const tg_acc_order_t *line = &in->u.acc_order;
   acc->order_cnt++;
-  if (line->qty_lots < 0 || line->cum_qty_lots < 0) {
+  if (line->qty_lots < 0 || line->cum_qty_lots < 0 || line->qty_lots >= TG_QTY_LOTS_MAX ||
+      line->cum_qty_lots >= TG_QTY_LOTS_MAX) {
     broken(core, TG_ALARM_NEGATIVE_QTY, in->instr_idx, line->client_id, 0, line->qty_lots);
     return;
   }

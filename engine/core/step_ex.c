@@ -217,9 +217,15 @@ static void strategy_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_
   core->cfg.strategy->on_fill(instr->strategy_state, &told);
 }
 
+/* Inside what the engine reasons about (risk/filters.h); beyond it every sum would be doubtful. */
+static bool sane(int64_t px_ticks, int64_t qty_lots, int64_t cum_lots) {
+  return px_ticks >= 0 && px_ticks < TG_PX_TICKS_MAX && qty_lots >= 0 && qty_lots < TG_QTY_LOTS_MAX && cum_lots >= 0 &&
+         cum_lots < TG_QTY_LOTS_MAX;
+}
+
 static void on_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in) {
   const tg_ex_fill_t *fill = &in->u.ex_fill;
-  if (fill->qty_lots <= 0 || fill->px_ticks <= 0) {
+  if (fill->qty_lots <= 0 || fill->px_ticks <= 0 || !sane(fill->px_ticks, fill->qty_lots, 0)) {
     core->stats.bad_msg_cnt++;
     tg_core_tell_alarm(core, TG_ALARM_BAD_MESSAGE, instr->idx, fill->client_id, fill->px_ticks, fill->qty_lots);
     return;
@@ -290,6 +296,11 @@ static tg_ord_event_t event_of_stream(const tg_ex_order_t *told) {
 
 static void on_order(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in) {
   const tg_ex_order_t *told = &in->u.ex_order;
+  if (!sane(told->px_ticks, told->qty_lots, told->cum_qty_lots)) {
+    core->stats.bad_msg_cnt++;
+    tg_core_tell_alarm(core, TG_ALARM_BAD_MESSAGE, instr->idx, told->client_id, told->px_ticks, told->qty_lots);
+    return;
+  }
   tg_order_t *o = in->flags & TG_F_FOREIGN ? NULL : tg_order_find(&core->orders, told->client_id);
   if (o == NULL) o = tg_order_find_venue(&core->orders, instr->idx, told->order_id);
   if (in->flags & TG_F_UNKNOWN_ENUM) core->stats.unknown_enum_cnt++;
@@ -402,7 +413,8 @@ static void on_answer(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *i
   if (answer->venue_code != 0) o->venue_code = answer->venue_code;
   tg_ord_ev_t ev = {.now_ns = core->now_ns, .order_id = answer->order_id};
   ev.event = (uint8_t)event_of_answer(core, instr, o, answer);
-  if (answer->outcome == TG_OUTCOME_CONFIRMED && answer->status != TG_STATUS_NONE) {
+  bool terms = sane(answer->px_ticks, answer->qty_lots, answer->cum_qty_lots);
+  if (answer->outcome == TG_OUTCOME_CONFIRMED && answer->status != TG_STATUS_NONE && terms) {
     ev.px_ticks = answer->px_ticks;
     ev.qty_lots = answer->qty_lots;
     ev.cum_lots = answer->cum_qty_lots;
