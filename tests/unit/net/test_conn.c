@@ -334,6 +334,30 @@ Test(conn, back_pressure_never_blocks_and_loses_nothing) {
   }
 }
 
+Test(conn, a_corked_burst_leaves_in_one_send) {
+  hot_t *hot = hot_new(0);
+  adopt(hot, NULL);
+  turns(hot, 2);
+  tg_conn_cork(&hot->conn);
+  for (int i = 0; i < 8; i++) {
+    char text[8];
+    int n = snprintf(text, sizeof text, "m %d", i);
+    cr_assert_eq(tg_conn_send(&hot->conn, TG_WS_TEXT, text, (size_t)n, 1), 0);
+  }
+  turns(hot, 2);
+  cr_assert_eq(hot->fake->tx_len, 0, "corked");
+  cr_assert_eq(hot->conn.count.tx_sends, 0);
+  cr_assert_eq(tg_conn_uncork(&hot->conn), 0);
+  turns(hot, 2);
+  cr_assert_eq(hot->conn.count.tx_sends, 1);
+  cr_assert_eq(check_stream(hot->fake->tx, hot->fake->tx_len, 0), 8);
+  tg_conn_cork(&hot->conn); /* nothing committed: nothing sent, nothing owed */
+  cr_assert_eq(tg_conn_uncork(&hot->conn), 0);
+  turns(hot, 1);
+  cr_assert_eq(hot->conn.count.tx_sends, 1);
+  hot_free(hot);
+}
+
 Test(conn, queue_without_room_delays_only) {
   hot_t *hot = hot_new(0);
   adopt(hot, NULL);
