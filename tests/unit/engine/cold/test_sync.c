@@ -50,9 +50,11 @@ static tg_msg_t balance(int64_t wallet, int64_t ts_ms) {
   msg.u.acc_balance.venue_ms = ts_ms;
   return msg;
 }
-static void add(tg_acct_t *acct, tg_msg_t msg) {
-  cr_assert_eq(tg_acct_add(acct, &map, &msg), 0);
-}
+#define add(acct, row) \
+  do { \
+    tg_msg_t row_ = (row); \
+    cr_assert_eq(tg_acct_add((acct), &map, &row_), 0); \
+  } while (0)
 
 Test(acct, golden_bytes) {
   tg_acct_reset(&one, "rest");
