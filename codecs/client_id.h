@@ -4,7 +4,7 @@
  *          digits of the u64. mode is tg_mode_t; the letter must agree with the top four bits.
  * Threads: any; pure.
  * Limit:   text is exactly TG_CLIENT_ID_BYTES; the venue allows 36.
- * Errors:  foreign text is no error: it becomes a 64-bit hash (FNV-1a) and `false`. */
+ * Errors:  foreign text is no error: it becomes a 64-bit hash and `false`. */
 #ifndef TG_CODECS_CLIENT_ID_H
 #define TG_CODECS_CLIENT_ID_H
 
@@ -33,6 +33,8 @@ static inline uint32_t tg_client_id_counter(uint64_t id) {
 char tg_client_id_letter(tg_mode_t mode);
 /* Writes exactly TG_CLIENT_ID_BYTES, no terminator. */
 void tg_client_id_print(uint64_t id, char out[TG_CLIENT_ID_BYTES]);
+/* Hash of a foreign id: the same text gives the same number everywhere and always. */
+uint64_t tg_client_id_hash(const char *text, size_t len);
 /* True: ours, *out is the id. False: foreign, *out is a hash of the text. */
 bool tg_client_id_parse(const char *text, size_t len, uint64_t *out);
 

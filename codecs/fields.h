@@ -33,6 +33,8 @@ _Static_assert(TG_FIELD_CNT < 128, "have[] holds 128 slots");
 
 /* Slot of a name that is not one letter. */
 unsigned tg_field_slot(const char *name, size_t len);
+/* The same for exactly two bytes. */
+unsigned tg_field_slot2(const char *name);
 
 static inline bool tg_field_has(const tg_fields_t *f, unsigned slot) {
   return f->have[slot / 64] >> (slot % 64) & 1;
@@ -40,31 +42,44 @@ static inline bool tg_field_has(const tg_fields_t *f, unsigned slot) {
 #define TG_LETTER(c) ((unsigned)((c) - 'A'))
 
 /* The name at p (on its quote): the slot, *at on the value; TG_FIELD_CNT + 1 when malformed. */
-static inline unsigned tg_fields_name(const char **at, const char *end) {
-  const char *p = *at;
-  if (TG_UNLIKELY(end - p < 5 || *p != '"')) return TG_FIELD_CNT + 1;
+unsigned tg_fields_name(const char **at, const char *end);
+
+/* One member in the compact form, `"k":value` or `"kk":value` without white space and with 24 bytes to go: the slot, *value and
+ * *stop set; TG_FIELD_CNT + 1 when it is anything else, which the slow way then reads. */
+static inline unsigned tg_fields_member(const char *p, const char **value, const char **stop) {
+#if TG_DEC_SIMD
+  uint32_t head;
+  memcpy(&head, p, 4);
   unsigned slot = (uint8_t)(p[1] - 'A');
-  if (TG_LIKELY(p[2] == '"' && slot < TG_FIELD_LETTERS && p[1] != '\\')) {
-    p += 3;
-  } else {
-    const char *name = p + 1;
-    size_t len = 2;
-    if (TG_LIKELY(p[3] == '"' && p[1] >= 'A' && p[2] >= 'A' && p[1] != '\\' && p[2] != '\\')) { /* two letters */
-      p += 4;
-    } else {
-      p = tg_scan_string(name, end);
-      if (TG_UNLIKELY(!p)) return TG_FIELD_CNT + 1;
-      len = (size_t)(p - name);
-      p++;
-    }
-    slot = tg_field_slot(name, len);
+  const char *v = p + 4;
+  if (TG_UNLIKELY((head & 0xFFFF00FFu) != 0x3A220022u || slot >= TG_FIELD_LETTERS || p[1] == '\\')) {
+    bool two = p[0] == '"' && p[3] == '"' && p[4] == ':' && p[1] >= 'A' && p[2] >= 'A' && p[1] != '\\' && p[2] != '\\';
+    if (!two) return TG_FIELD_CNT + 1;
+    slot = tg_field_slot2(p + 1);
+    v = p + 5;
   }
-  if (TG_UNLIKELY(p >= end || *p != ':')) {
-    p = tg_scan_space(p, end);
-    if (p >= end || *p != ':') return TG_FIELD_CNT + 1;
+  *value = v;
+  if (*v == '"') {
+    __m128i text = tg_scan_load(v + 1);
+    unsigned close = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(text, _mm_set1_epi8('"')));
+    __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('\\')),
+                               _mm_cmpeq_epi8(_mm_min_epu8(text, _mm_set1_epi8(0x1f)), text)); /* escapes, control characters */
+    unsigned special = (unsigned)_mm_movemask_epi8(odd) & (close ^ (close - 1));
+    if (TG_UNLIKELY(close == 0 || special != 0)) return TG_FIELD_CNT + 1;
+    *stop = v + 2 + __builtin_ctz(close);
+    return slot;
   }
-  *at = tg_scan_space(p + 1, end);
-  return slot;
+  unsigned n = (unsigned)__builtin_ctz(~tg_scan_digits(tg_scan_load(v)));
+  if (n == 0) {
+    if (memcmp(v, "true", 4) == 0) n = 4;
+    if (memcmp(v, "false", 5) == 0) n = 5;
+  }
+  *stop = v + n;
+  return n == 0 || n == 16 ? TG_FIELD_CNT + 1 : slot;
+#else
+  (void)p, (void)value, (void)stop;
+  return TG_FIELD_CNT + 1;
+#endif
 }
 
 /* Scans the object at *at (on its '{', which is required); *at goes behind its '}'. When `inner` is given, the object that is
@@ -79,20 +94,26 @@ static inline __attribute__((always_inline)) int tg_fields_pass(
   bool more = !(p < end && *p == '}');
   if (!more) p++;
   while (more) {
-    unsigned slot = tg_fields_name(&p, end);
-    if (TG_UNLIKELY(slot > TG_FIELD_CNT)) return -TG_ESYNTAX;
-    const char *start = p;
-    if (inner && slot == inner_slot && p < end && *p == '{') {
-      int err = scan_inner(inner, &p, end);
-      if (err) return err;
-      *inner_seen = true;
+    const char *start, *stop;
+    unsigned slot = TG_LIKELY(end - p >= 24) ? tg_fields_member(p, &start, &stop) : TG_FIELD_CNT + 1;
+    if (TG_LIKELY(slot <= TG_FIELD_CNT && (*stop == ',' || *stop == '}'))) {
+      p = stop;
     } else {
-      p = tg_scan_value(p, end);
-      if (TG_UNLIKELY(!p)) return -TG_ESYNTAX;
+      slot = tg_fields_name(&p, end);
+      if (TG_UNLIKELY(slot > TG_FIELD_CNT)) return -TG_ESYNTAX;
+      start = p;
+      if (inner && slot == inner_slot && p < end && *p == '{') {
+        int err = scan_inner(inner, &p, end);
+        if (err) return err;
+        *inner_seen = true;
+      } else {
+        p = tg_scan_value(p, end);
+        if (TG_UNLIKELY(!p)) return -TG_ESYNTAX;
+      }
     }
     f->value[slot] = (tg_json_slice_t){start, (size_t)(p - start)};
     have[slot / 64] |= UINT64_C(1) << (slot % 64);
-    if (TG_UNLIKELY(p < end && *p != ',' && *p != '}')) p = tg_scan_space(p, end);
+    p = tg_scan_space(p, end);
     if (TG_UNLIKELY(p >= end)) return -TG_ESYNTAX;
     char c = *p++;
     more = c == ',';

@@ -15,10 +15,10 @@ const uint8_t TG_SCAN_RIGHT[32] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x8
 #if TG_SCAN_PAIR
 /* Byte i of the control for f digits before the point and d kept behind it. */
 #define BYTE(f, d, i) \
-  ((i) < 16 - (f) - (d)           ? 0x80 \
-   : (i) - (16 - (f) - (d)) < (f) ? (i) - (16 - (f) - (d)) \
-   : (i) - (15 - (f) - (d)) > 15  ? 0x80 \
-                                  : (i) - (15 - (f) - (d)))
+  ((uint8_t)((i) < 16 - (f) - (d)           ? 0x80 \
+             : (i) - (16 - (f) - (d)) < (f) ? (i) - (16 - (f) - (d)) \
+             : (i) - (15 - (f) - (d)) > 15  ? 0x80 \
+                                            : (i) - (15 - (f) - (d))))
 #define ROW(f, d) \
   BYTE(f, d, 0), BYTE(f, d, 1), BYTE(f, d, 2), BYTE(f, d, 3), BYTE(f, d, 4), BYTE(f, d, 5), BYTE(f, d, 6), BYTE(f, d, 7), \
       BYTE(f, d, 8), BYTE(f, d, 9), BYTE(f, d, 10), BYTE(f, d, 11), BYTE(f, d, 12), BYTE(f, d, 13), BYTE(f, d, 14), \
@@ -307,6 +307,16 @@ int tg_json_raw_scaled(tg_json_slice_t raw, tg_scale_t scale, int64_t *out) {
 
 int tg_json_raw_u64(tg_json_slice_t raw, uint64_t *out) {
   if (raw.len >= 2 && raw.p[0] == '"') raw = tg_json_raw_text(raw);
+#if TG_DEC_SIMD
+  if (TG_LIKELY(raw.len - 1 < 15)) {
+    __m128i text = tg_dec_load(raw.p, raw.len);
+    unsigned n = (unsigned)__builtin_ctz(~tg_scan_digits(text)); /* zeros stand behind the text: no digits */
+    if (TG_LIKELY(n == raw.len && (raw.p[0] != '0' || n == 1))) {
+      *out = tg_scan_value16(_mm_shuffle_epi8(_mm_sub_epi8(text, _mm_set1_epi8('0')), tg_scan_load(TG_SCAN_RIGHT + n)));
+      return 0;
+    }
+  }
+#endif
   const char *stop = NULL;
   uint64_t value = 0;
   int err = digits(raw.p, raw.p + raw.len, &value, &stop);

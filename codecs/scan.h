@@ -19,11 +19,11 @@ const char *tg_scan_nested(const char *p, const char *end);
 const char *tg_scan_u64_slow(const char *p, const char *end, uint64_t *out);
 
 static inline bool tg_scan_is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+  return TG_UNLIKELY((unsigned char)c <= ' ') && (c == ' ' || c == '\t' || c == '\n' || c == '\r');
 }
 
 static inline const char *tg_scan_space(const char *p, const char *end) {
-  while (p < end && TG_UNLIKELY(tg_scan_is_space(*p))) p++;
+  while (p < end && tg_scan_is_space(*p)) p++;
   return p;
 }
 
