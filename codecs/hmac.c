@@ -51,7 +51,7 @@ static void hex(const uint8_t digest[TG_HMAC_BYTES], char out[TG_HMAC_HEX_BYTES]
 /* memset that the compiler keeps, for secrets on the stack. */
 static void wipe(void *mem, size_t len) {
   memset(mem, 0, len);
-  __asm__ __volatile__("" : : "r"(mem) : "memory"); /* the store has a reader as far as the compiler knows */
+  __asm__("" : : "r"(mem) : "memory"); /* the store has a reader as far as the compiler knows */
 }
 
 void tg_hmac_key_init(tg_hmac_key_t *key, const void *secret, size_t len) {
