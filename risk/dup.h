@@ -51,7 +51,7 @@ static inline uint64_t tg_dup_hit(const tg_dup_t *dup, uint64_t client_id, uint6
   /* ids of one run share the upper half: a reused or older one is not above the last; 0 is no id */
   uint64_t stale = ((client_id ^ dup->last_client_id) >> 32) - 1; /* sign: same prefix */
   stale &= (client_id & UINT32_MAX) - (dup->last_client_id & UINT32_MAX) - 1;
-#ifdef __AVX__
+#ifdef __AVX__ /* the sign bits of four lanes at once; the type is a cast, nothing is computed in floats */
   typedef double lanes_t __attribute__((vector_size(8 * TG_DUP_WAYS)));
   uint64_t any = 0 - (uint64_t)__builtin_ia32_movmskpd256((lanes_t)hit);
 #else
