@@ -50,7 +50,7 @@ static void on_mark(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in)
     return;
   }
   instr->gate.mark_e8 = mark_e8;
-  instr->gate.mark_rx_ns = core->now_ns;
+  instr->gate.mark_rx_ns = core->origin_ns;
   tg_exposure_mark(&core->exposure, instr->idx, &instr->filters, mark_e8);
   if (tg_position_mark(&instr->pos, &instr->money, mark_e8) != 0) core->stats.bad_msg_cnt++;
   tg_trips_mark(&instr->trips, instr->pos.unrealised_e8);
@@ -66,11 +66,12 @@ void tg_core_on_md(tg_core_t *core, const tg_msg_t *in) {
   switch ((tg_msg_kind_t)in->kind) {
     case TG_MD_TOP:
       core->stats.book_update_cnt++;
-      instr->gate.book_rx_ns = core->now_ns;
+      instr->gate.book_rx_ns = core->origin_ns; /* receipt, not processing: a backlog is age */
       ev = tg_book_on_msg(&instr->book, in);
       break;
     case TG_MD_DEPTH:
-      if (!(in->flags & TG_F_SNAPSHOT)) instr->gate.book_rx_ns = core->now_ns;
+      if (!(in->flags & TG_F_SNAPSHOT))
+        instr->gate.book_rx_ns = core->origin_ns; /* receipt, not processing: a backlog is age */
       ev = tg_book_on_msg(&instr->book, in);
       break;
     case TG_MD_LEVELS:
