@@ -42,6 +42,7 @@ for verb in status orders positions book gates decisions fills trips transitions
   ctl $verb >"$work/$verb.txt"
   check "$verb as text: exit code 0" equal $? 0
 done
+check "gates: those not built say so" grep -q 'not built: always passes' "$work/gates.json"
 check "text begins with the mode" grep -q '^\[sim\] status' "$work/status.txt"
 check "orders rest" soon 20 is_not counts.orders_open 0
 check "fills come" soon 30 is_not counts.fills 0
@@ -114,9 +115,10 @@ soon 20 is_not state READY
 is state PAUSED && check "paused over orphans: resume" told resume
 check "and trades" soon 60 is state ACTIVE
 check "fills come again" soon 60 is_not counts.fills 0
-kill -TERM "$engine"
+check "stop" told stop 'by a test'
 wait "$engine"
-check "a clean end" equal $? 0
+check "stop ends the engine cleanly" equal $? 0
+check "its sockets are gone" equal "$(find "$run" -name '*.sock' | wc -l)" 0
 check "store and core agree after the take-over" python3 - "$work/second.json" "$run/store.sqlite" <<'PY'
 import json, sqlite3, sys
 report = json.load(open(sys.argv[1]))

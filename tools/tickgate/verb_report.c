@@ -81,7 +81,9 @@ static void print_report(const json_t *engine, const json_t *venue, const json_t
   print_books("core", json_object_get(engine, "core"));
   print_books("store", json_object_get(engine, "store_books"));
   print_books("venue", venue);
-  print_counts("open orders", json_object_get(engine, "core"));
+  printf("%-16s core %lld, venue %lld\n", "open orders",
+         (long long)json_integer_value(json_object_get(json_object_get(engine, "core"), "open_orders")),
+         (long long)json_integer_value(json_object_get(venue, "open_orders")));
   const char *key;
   json_t *value;
   void *agree_mut = (void *)(uintptr_t)agree;
