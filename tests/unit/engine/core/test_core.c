@@ -248,6 +248,41 @@ Test(core, a_fresh_core_adopts_the_venues_position) {
   fv_close(&fv);
 }
 
+Test(core, adopt_takes_the_next_snapshot_as_it_is) {
+  quiet(29);
+  int64_t pos = fv.core->instr[0].pos.qty_lots;
+  fv_cmd(&fv, TG_VERB_ADOPT, TG_ROLE_RISK);
+  snapshot(&(snap_t){.position = pos - 9});
+  cr_assert_eq(fv.core->instr[0].pos.qty_lots, pos - 9);
+  cr_assert_eq(alarms(TG_ALARM_POSITION_DRIFT), 0u);
+  cr_assert_eq(fv.core->fsm.state, TG_FSM_ACTIVE);
+  fv_close(&fv);
+}
+
+static void balance(tg_balance_reason_t reason, int64_t change_e8, const char *asset) {
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_EX_BALANCE, 0, fv.now_ns);
+  msg.u.ex_balance = (tg_ex_balance_t){.wallet_e8 = 1, .change_e8 = change_e8, .reason = (uint8_t)reason};
+  memcpy(msg.u.ex_balance.asset, asset, strlen(asset));
+  fv_feed(&fv, &msg);
+}
+
+Test(core, funding_is_profit_and_a_transfer_is_not) {
+  open_and_trade(30, NULL, 3 * SECOND);
+  tg_view_main_t before, after;
+  fv_run(&fv, SECOND / 10);
+  tg_core_view_main(fv.core, &before);
+  balance(TG_BALANCE_FUNDING, -7 * TG_E8, "USDT");
+  balance(TG_BALANCE_TRANSFER, 1000 * TG_E8, "USDT");
+  balance(TG_BALANCE_FUNDING, -999 * TG_E8, "BNB");
+  tg_core_view_main(fv.core, &after);
+  cr_assert_eq(after.funding_e8, before.funding_e8 - 7 * TG_E8);
+  cr_assert_eq(after.net_e8, before.net_e8 - 7 * TG_E8);
+  cr_assert_eq(after.drawdown_session_e8, before.drawdown_session_e8, "a deposit moves equity and peak together");
+  cr_assert_eq(after.equity_e8, before.equity_e8 + 1000 * TG_E8, "funding shows with the next valuation");
+  fv_close(&fv);
+}
+
 /* ---- orders ---- */
 
 Test(core, a_lost_place_is_unknown_then_asked_then_proved_absent_and_never_sent_again) {
@@ -400,6 +435,42 @@ Test(core, pause_pulls_the_quotes_and_resume_brings_them_back) {
   fv_run(&fv, 2 * SECOND);
   cr_assert_eq(fv.core->fsm.state, TG_FSM_ACTIVE);
   cr_assert_gt(fv_open_orders(&fv), 4u);
+  fv_close(&fv);
+}
+
+Test(core, one_book_is_resynchronised_on_demand) {
+  open_and_trade(49, NULL, SECOND);
+  uint64_t asked = fv.kind_cnt[TG_OUT_SNAPSHOT];
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_CMD, 0, fv.now_ns);
+  msg.u.cmd.verb = TG_VERB_RESYNC_BOOK;
+  msg.u.cmd.role = TG_ROLE_OPERATOR;
+  fv_feed(&fv, &msg);
+  cr_assert_eq(alarms(TG_ALARM_CMD_DONE), 1u);
+  cr_assert_neq(fv.core->instr[0].gate.book_state, TG_BOOK_LIVE);
+  cr_assert_eq(fv.core->fsm.state, TG_FSM_DEGRADED);
+  fv_run(&fv, 3 * SECOND);
+  cr_assert_gt(fv.kind_cnt[TG_OUT_SNAPSHOT], asked);
+  cr_assert_eq(fv.core->instr[0].gate.book_state, TG_BOOK_LIVE);
+  cr_assert_eq(fv.core->fsm.state, TG_FSM_ACTIVE);
+  msg.instr_idx = 9;
+  fv_feed(&fv, &msg);
+  cr_assert_eq(alarms(TG_ALARM_CMD_REFUSED), 1u);
+  fv_close(&fv);
+}
+
+Test(core, stop_ends_with_nothing_open) {
+  open_and_trade(50, NULL, 2 * SECOND);
+  cr_assert_gt(fv_open_orders(&fv), 0u);
+  cr_assert_not(tg_core_stopped(fv.core));
+  fv_cmd(&fv, TG_VERB_STOP, TG_ROLE_OPERATOR);
+  cr_assert_not(tg_core_stopped(fv.core), "cancels are not answered yet");
+  uint64_t placed = fv.place_cnt;
+  fv_run(&fv, SECOND);
+  cr_assert(tg_core_stopped(fv.core));
+  cr_assert_eq(fv_open_orders(&fv), 0u);
+  cr_assert_eq(fv.place_cnt, placed);
+  cr_assert_eq(fv.cancel_all_cnt, 0u, "a calm end needs no hammer");
   fv_close(&fv);
 }
 
