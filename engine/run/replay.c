@@ -23,12 +23,18 @@ typedef struct replay {
   tg_msg_t *out_mem;
   tg_digest_t digest, tape_digest;
   tg_msg_t last_input;
-  /* outputs of the core not met on the tape yet (fused), or outputs on the tape that the core has not given yet (split) */
+  /* outputs of the core not met on the tape yet */
   tg_msg_t *waiting;
   uint64_t *waiting_no;
   uint64_t head, tail;
-  tg_spsc_t in, out; /* split */
-  _Atomic int end;   /* split: the reader has put its last input */
+  /* split */
+  tg_spsc_t in, out;
+  _Atomic int end;          /* the reader has put its last input */
+  _Atomic uint64_t stepped; /* inputs whose outputs lie in `out` */
+  uint64_t in_no;           /* record number of the last input read */
+  tg_msg_t *expect;         /* outputs on the tape that the core has not given yet */
+  uint64_t *expect_no;
+  uint64_t expect_head, expect_tail;
   pthread_t thread;
 } replay_t;
 
@@ -62,11 +68,18 @@ static void wait_push(replay_t *r, const tg_msg_t *msg, uint64_t record_no) {
   r->tail++;
 }
 
+/* What the core gave is not on the tape. */
+static void replay_missing(replay_t *r) {
+  for (; r->head < r->tail; r->head++) {
+    uint64_t at = r->head & (TG_REPLAY_EXPECT - 1);
+    replay_differs(r, r->waiting_no[at], NULL, &r->waiting[at]);
+  }
+}
+
 /* --- fused --- */
 
 static int fused_input(replay_t *r, const tg_tape_record_t *record) {
-  for (; r->head < r->tail; r->head++)
-    replay_differs(r, record->record_no, NULL, &r->waiting[r->head & (TG_REPLAY_EXPECT - 1)]);
+  replay_missing(r);
   r->last_input = record->msg;
   tg_msg_batch_t out = {r->out_mem, 0, OUT_CAP};
   int err = tg_core_step(r->core, &record->msg, &out);
@@ -92,6 +105,7 @@ static void fused_output(replay_t *r, const tg_tape_record_t *record) {
 static void *split_main(void *arg) {
   replay_t *r = arg;
   tg_msg_t msg;
+  uint64_t stepped = 0;
   for (;;) {
     /* `end` is read before the ring: when it is set, everything that will ever come lies in the ring already */
     bool end = atomic_load_explicit(&r->end, memory_order_seq_cst);
@@ -106,13 +120,29 @@ static void *split_main(void *arg) {
     for (uint32_t i = 0; i < out.cnt; i++) {
       while (tg_spsc_put(&r->out, &out.msg[i]) != 0) sched_yield();
     }
+    /* release: pairs with split_record; the outputs above are in the ring */
+    atomic_store_explicit(&r->stepped, ++stepped, memory_order_release);
   }
   tg_msg_init(&msg, TG_MSG_NONE, TG_INSTR_NONE, 0); /* kind 0: the last */
   while (tg_spsc_put(&r->out, &msg) != 0) sched_yield();
   return NULL;
 }
 
-/* Takes what the core has given. False after its last word. */
+/* Outputs given and outputs on the tape are compared in order as both arrive. */
+static void split_match(replay_t *r) {
+  for (; r->head < r->tail && r->expect_head < r->expect_tail; r->head++, r->expect_head++) {
+    uint64_t at = r->expect_head & (TG_REPLAY_EXPECT - 1);
+    replay_compare(r, r->expect_no[at], &r->expect[at], &r->waiting[r->head & (TG_REPLAY_EXPECT - 1)]);
+  }
+}
+
+/* The oldest output of the tape that the core did not give. */
+static void split_extra(replay_t *r) {
+  uint64_t at = r->expect_head++ & (TG_REPLAY_EXPECT - 1);
+  replay_differs(r, r->expect_no[at], &r->expect[at], NULL);
+}
+
+/* Takes what the core has given. False after its last word (`all`), else when nothing lies there. */
 static bool split_collect(replay_t *r, bool all) {
   tg_msg_t got;
   for (;;) {
@@ -124,44 +154,35 @@ static bool split_collect(replay_t *r, bool all) {
     if (got.kind == TG_MSG_NONE) return false;
     tg_digest_add(&r->digest, &got);
     r->result->outputs++;
-    wait_push(r, &got, 0);
+    split_match(r);
+    if (r->tail - r->head == TG_REPLAY_EXPECT) replay_missing(r); /* so many behind: the tape does not have them */
+    wait_push(r, &got, r->in_no);
   }
 }
 
-/* Outputs given and outputs on the tape are compared in order as both arrive; `expected` lies in a second queue. */
-typedef struct expect_queue {
-  tg_msg_t *msg;
-  uint64_t *no;
-  uint64_t head, tail;
-} expect_queue_t;
-
-static void split_match(replay_t *r, expect_queue_t *q) {
-  for (; r->head < r->tail && q->head < q->tail; r->head++, q->head++) {
-    uint64_t at = q->head & (TG_REPLAY_EXPECT - 1);
-    replay_compare(r, q->no[at], &q->msg[at], &r->waiting[r->head & (TG_REPLAY_EXPECT - 1)]);
-  }
-}
-
-static void split_record(replay_t *r, expect_queue_t *q, const tg_tape_record_t *record) {
+static void split_record(replay_t *r, const tg_tape_record_t *record) {
   if (record->type == TG_TAPE_IN) {
     r->last_input = record->msg;
+    r->in_no = record->record_no;
     while (tg_spsc_put(&r->in, &record->msg) != 0) {
       (void)split_collect(r, false); /* true: the thread's last word comes only after `end` */
-      split_match(r, q);
       sched_yield();
     }
   } else {
-    while (q->tail - q->head == TG_REPLAY_EXPECT) {
+    while (r->expect_tail - r->expect_head == TG_REPLAY_EXPECT) {
+      /* acquire: when it has stepped over every input that it got, all that it gave lies in the ring */
+      bool idle = atomic_load_explicit(&r->stepped, memory_order_acquire) == r->result->inputs;
       (void)split_collect(r, false);
-      split_match(r, q);
+      split_match(r);
+      if (idle && r->expect_tail - r->expect_head == TG_REPLAY_EXPECT) split_extra(r);
       sched_yield();
     }
-    q->msg[q->tail & (TG_REPLAY_EXPECT - 1)] = record->msg;
-    q->no[q->tail & (TG_REPLAY_EXPECT - 1)] = record->record_no;
-    q->tail++;
+    r->expect[r->expect_tail & (TG_REPLAY_EXPECT - 1)] = record->msg;
+    r->expect_no[r->expect_tail & (TG_REPLAY_EXPECT - 1)] = record->record_no;
+    r->expect_tail++;
   }
   (void)split_collect(r, false);
-  split_match(r, q);
+  split_match(r);
 }
 
 /* --- the run --- */
@@ -189,39 +210,30 @@ static int run_fused(replay_t *r, char *err_text, size_t err_cap) {
   }
   r->result->truncated = rc == -TG_ETRUNCATED;
   if (rc < 0 && !r->result->truncated) return replay_error(r, rc, err_text, err_cap);
-  for (; r->head < r->tail && !r->result->truncated; r->head++)
-    replay_differs(r, 0, NULL, &r->waiting[r->head & (TG_REPLAY_EXPECT - 1)]);
+  if (!r->result->truncated) replay_missing(r);
   return 0;
 }
 
 static int run_split(replay_t *r, char *err_text, size_t err_cap) {
-  expect_queue_t q = {calloc(TG_REPLAY_EXPECT, sizeof(tg_msg_t)), calloc(TG_REPLAY_EXPECT, sizeof(uint64_t)), 0, 0};
-  int rc = q.msg && q.no && pthread_create(&r->thread, NULL, split_main, r) == 0 ? 0 : -TG_ENOMEM;
-  if (rc) {
-    free(q.msg);
-    free(q.no);
-    return rc;
-  }
+  if (pthread_create(&r->thread, NULL, split_main, r) != 0) return -TG_ENOMEM;
   tg_tape_record_t record;
   uint64_t start_ns = wall_ns();
+  int rc;
   while ((rc = tg_tape_next(r->tape, &record)) == 1) {
     if (record.type == TG_TAPE_OUT) tg_digest_add(&r->tape_digest, &record.msg);
-    split_record(r, &q, &record);
+    split_record(r, &record);
     if (record.type == TG_TAPE_IN && (++r->result->inputs & 0xFFFF) == 0 && r->cfg->progress)
       r->cfg->progress(r->cfg->user, r->result->inputs, wall_ns() - start_ns);
   }
   atomic_store_explicit(&r->end, 1, memory_order_seq_cst);
-  while (split_collect(r, true)) split_match(r, &q);
-  split_match(r, &q);
+  while (split_collect(r, true)) {
+  }
+  split_match(r);
   int err = pthread_join(r->thread, NULL);
   TG_ASSERT(err == 0);
   r->result->truncated = rc == -TG_ETRUNCATED;
-  for (; r->head < r->tail && !r->result->truncated; r->head++)
-    replay_differs(r, 0, NULL, &r->waiting[r->head & (TG_REPLAY_EXPECT - 1)]);
-  for (; q.head < q.tail; q.head++)
-    replay_differs(r, q.no[q.head & (TG_REPLAY_EXPECT - 1)], &q.msg[q.head & (TG_REPLAY_EXPECT - 1)], NULL);
-  free(q.msg);
-  free(q.no);
+  if (!r->result->truncated) replay_missing(r);
+  while (r->expect_head < r->expect_tail) split_extra(r);
   return rc < 0 && !r->result->truncated ? replay_error(r, rc, err_text, err_cap) : 0;
 }
 
@@ -243,10 +255,7 @@ static int replay_sizes(const char *path, tg_core_cfg_t *cfg, char *err_text, si
     if (msg->kind == TG_CFG_DONE) found = true;
   }
   tg_tape_reader_close(tape);
-  if (!found) {
-    /* a run that ended before its settings were complete: nothing was sized by them */
-    if (symbols == 0) symbols = 1;
-  }
+  if (!found && symbols == 0) symbols = 1; /* a run that ended before it knew its instruments: no table was used */
   *cfg = tg_core_cfg_make(&conf, symbols);
   return 0;
 }
@@ -255,6 +264,8 @@ static int replay_layout(replay_t *r, tg_arena_t *arena, const tg_core_cfg_t *cf
   r->out_mem = TG_ARENA_NEW(arena, tg_msg_t, OUT_CAP);
   r->waiting = TG_ARENA_NEW(arena, tg_msg_t, TG_REPLAY_EXPECT);
   r->waiting_no = TG_ARENA_NEW(arena, uint64_t, TG_REPLAY_EXPECT);
+  r->expect = TG_ARENA_NEW(arena, tg_msg_t, TG_REPLAY_EXPECT);
+  r->expect_no = TG_ARENA_NEW(arena, uint64_t, TG_REPLAY_EXPECT);
   int err = tg_spsc_layout(arena, &r->in, RING_SLOTS);
   if (!err) err = tg_spsc_layout(arena, &r->out, RING_SLOTS);
   if (!err) err = tg_core_layout(arena, &r->core, cfg);

@@ -3,7 +3,7 @@
  *          calls the core; split: the core runs on a thread of its own behind the same rings as in a split run.
  * Owner:   everything is made and freed inside.
  * Threads: the caller's, and one more when split.
- * Limit:   TG_REPLAY_EXPECT outputs may be outstanding when split.
+ * Limit:   TG_REPLAY_EXPECT outputs may be outstanding when split; more on one side only are differences.
  * Errors:  tg_replay_run, below. */
 #ifndef TG_RUN_REPLAY_H
 #define TG_RUN_REPLAY_H
@@ -21,7 +21,7 @@ typedef struct tg_replay_cfg {
 } tg_replay_cfg_t;
 
 typedef struct tg_replay_diff {
-  uint64_t record_no; /* of the output on the tape, or of the input after which one is missing there */
+  uint64_t record_no; /* of the output on the tape; where it has none, of the input that led to it (split: of the last read) */
   tg_msg_t input;     /* that led to it (fused), else the last one read */
   tg_msg_t expected;  /* kind 0: the tape has none here */
   tg_msg_t got;       /* kind 0: the core gave none here */
@@ -37,8 +37,9 @@ typedef struct tg_replay_result {
   uint64_t core_ns;     /* wall time of the whole run */
 } tg_replay_result_t;
 
-/* 0 (differences are in the result), -TG_ENOTFOUND, -TG_ECORRUPT, -TG_EVERSION, -TG_EIO, -TG_ENOMEM, -TG_ESYNTAX (no settings
- * at the tape's start); err_text names file and offset. */
+/* 0 (differences are in the result), -TG_ENOTFOUND, -TG_ECORRUPT, -TG_EVERSION, -TG_EIO, -TG_ENOMEM; err_text names file and
+ * offset. A tape without settings (a run that ended at once) is replayed with the defaults that its core had. One replay at a
+ * time in a process. */
 TG_MUST_USE int tg_replay_run(const char *path, const tg_replay_cfg_t *cfg, tg_replay_result_t *result, char *err_text,
                               size_t err_cap);
 

@@ -284,9 +284,9 @@ static void stop_turn(tg_stage_cold_t *s, uint64_t now_ns) {
     send_stop(s, now_ns);
     phase = TG_COLD_STOPPING;
   } else if (phase == TG_COLD_STOPPING && (late || atomic_load_explicit(s->core_stopped, memory_order_relaxed))) {
-    if (!atomic_load_explicit(s->core_stopped, memory_order_relaxed))
-      tg_log_error("stopping with orders that the venue has not accounted for: see `orders` in the store");
-    tg_bn_cold_stop(s->bn, now_ns);
+    bool orders_left = !atomic_load_explicit(s->core_stopped, memory_order_relaxed);
+    if (orders_left) tg_log_error("stopping with orders that the venue has not accounted for: see `orders` in the store");
+    tg_bn_cold_stop(s->bn, now_ns, orders_left);
     s->stop_deadline_ns = now_ns + 3 * (uint64_t)TG_NS_PER_S;
     phase = TG_COLD_CLOSING;
   } else if (phase == TG_COLD_CLOSING && (late || tg_bn_cold_pending(s->bn) == 0)) {

@@ -57,7 +57,7 @@ static void ask_plain(tg_bn_cold_t *cold, tg_bn_ep_t ep, bn_done_t done) {
   bn_call_t *call = bn_call_new(cold, ep, done);
   if (!call) return;
   call_begin(&req, call, target);
-  if (bn_call_send(cold, call, &req, false) != 0) cold->stats.errors++;
+  if (bn_call_send(cold, call, &req, 0) != 0) cold->stats.errors++;
 }
 
 void bn_clock_ask(tg_bn_cold_t *cold) {
@@ -68,7 +68,7 @@ void bn_clock_ask(tg_bn_cold_t *cold) {
 
 static void keep_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer) {
   if (answer_ok(cold, call, answer)) return;
-  bn_key_ask(cold); /* unknown or expired: make sure of one */
+  (void)bn_key_ask(cold); /* unknown or expired: make sure of one; when not sent, key_next_ns brings us back */
 }
 
 void bn_key_keep(tg_bn_cold_t *cold) {
@@ -88,7 +88,7 @@ void bn_countdown(tg_bn_cold_t *cold, int64_t countdown_ms) {
     call_begin(&req, call, target);
     call_symbol(cold, &req, cold->want[i].instr_idx);
     tg_bn_req_int(&req, "countdownTime", countdown_ms);
-    if (bn_call_send(cold, call, &req, false) != 0) cold->stats.errors++;
+    if (bn_call_send(cold, call, &req, 0) != 0) cold->stats.errors++;
   }
 }
 
@@ -118,7 +118,7 @@ void bn_snapshot_ask(tg_bn_cold_t *cold, const tg_msg_t *msg) {
   call_begin(&req, call, target);
   call_symbol(cold, &req, msg->instr_idx);
   tg_bn_req_int(&req, "limit", BN_SNAPSHOT_LEVELS);
-  if (bn_call_send(cold, call, &req, false) != 0) cold->stats.errors++;
+  if (bn_call_send(cold, call, &req, 0) != 0) cold->stats.errors++;
 }
 
 /* --- account truth --- */
@@ -168,7 +168,7 @@ void tg_bn_cold_account(tg_bn_cold_t *cold, uint32_t want, uint64_t now_ns) {
     }
     call->want_bit = query[i].bit;
     call_begin(&req, call, target);
-    int err = bn_call_send(cold, call, &req, false);
+    int err = bn_call_send(cold, call, &req, 0);
     if (err) {
       cold->ops->account_failed(cold->user, err, err == -TG_ERATE ? 429 : 0);
       return;
@@ -191,7 +191,7 @@ static void kill_cancel(tg_bn_cold_t *cold, uint16_t instr_idx, int64_t order_id
   call_begin(&req, call, target);
   call_symbol(cold, &req, instr_idx);
   tg_bn_req_int(&req, "orderId", order_id);
-  if (bn_call_send(cold, call, &req, true) != 0) cold->stats.errors++;
+  if (bn_call_send(cold, call, &req, BN_KILL) != 0) cold->stats.errors++;
 }
 
 static void kill_list_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer) {
@@ -223,7 +223,7 @@ void bn_kill_ask(tg_bn_cold_t *cold, const tg_msg_t *msg) {
   call->instr_idx = msg->instr_idx;
   call_begin(&req, call, target);
   call_symbol(cold, &req, msg->instr_idx);
-  if (bn_call_send(cold, call, &req, true) != 0) cold->stats.errors++;
+  if (bn_call_send(cold, call, &req, BN_KILL) != 0) cold->stats.errors++;
 }
 
 /* --- orders over REST, the second way --- */
@@ -264,6 +264,6 @@ void bn_order_ask(tg_bn_cold_t *cold, const tg_msg_t *msg) {
   call->row = row;
   call_begin(&req, call, target);
   int err = tg_bn_req_order(&req, &cold->symtab, msg, TG_BN_STP_EXPIRE_MAKER);
-  if (err == 0) err = bn_call_send(cold, call, &req, msg->kind == TG_OUT_CANCEL);
+  if (err == 0) err = bn_call_send(cold, call, &req, msg->kind == TG_OUT_CANCEL ? BN_URGENT : 0);
   if (err) order_answer(cold, &row, TG_WIRE_NOT_SENT, 0, "", 0);
 }

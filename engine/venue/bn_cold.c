@@ -78,11 +78,11 @@ static void call_done(void *user, const tg_http_answer_t *answer) {
   call_free(call);
 }
 
-int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, bool urgent) {
+int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, unsigned how) {
   const tg_bn_ep_row_t *row = tg_bn_ep(call->ep);
   tg_bn_cred_t cred = {.hmac = &cold->secrets->hmac, .recv_window_ms = (uint32_t)cold->conf->venue_recv_window_ms};
   int err = 0;
-  if (!urgent && cold->now_ns < cold->rate.pause_until_ns) {
+  if (how != BN_KILL && cold->now_ns < cold->rate.pause_until_ns) {
     cold->stats.refused_locally++;
     err = -TG_ERATE;
   }
@@ -94,7 +94,7 @@ int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, bool urg
                           .headers = row->security == TG_BN_SEC_NONE ? NULL : cold->key_header,
                           .timeout_ms = (uint32_t)cold->conf->order_answer_timeout_ms * 2,
                           .retry_safe = row->order_cnt == 0 && strcmp(row->method, "GET") == 0,
-                          .urgent = urgent,
+                          .urgent = how != 0,
                           .done = call_done,
                           .user = call};
     err = tg_http_send(cold->http, &http, cold->now_ns);
@@ -230,7 +230,7 @@ static int parse_symbols(tg_bn_cold_t *cold, const char *text) {
 }
 
 static int cold_memory(tg_bn_cold_t *cold) {
-  cold->cfg_msg = calloc(TG_INSTR_MAX * 3, sizeof *cold->cfg_msg);
+  cold->cfg_msg = aligned_alloc(TG_CACHE_LINE, TG_INSTR_MAX * 3 * sizeof *cold->cfg_msg);
   cold->batch.msg = aligned_alloc(TG_CACHE_LINE, TG_BN_COLD_BATCH * sizeof(tg_msg_t));
   cold->batch.cap = TG_BN_COLD_BATCH;
   return cold->cfg_msg && cold->batch.msg ? 0 : -TG_ENOMEM;
@@ -337,7 +337,7 @@ void tg_bn_cold_turn(tg_bn_cold_t *cold, uint64_t now_ns, bool hot_alive) {
     if (cold->listen_key_len)
       bn_key_keep(cold);
     else
-      bn_key_ask(cold);
+      (void)bn_key_ask(cold); /* not sent: key_next_ns is set */
   }
   int64_t countdown_ms = cold->conf->venue_countdown_ms;
   if (countdown_ms > 0 && hot_alive && now_ns >= cold->countdown_next_ns) {
@@ -368,7 +368,7 @@ void tg_bn_cold_on_msg(tg_bn_cold_t *cold, const tg_msg_t *msg, uint64_t now_ns)
     case TG_EX_CONFIG:
       if (msg->u.ex_config.what == TG_CONFEV_LISTEN_KEY_EXPIRED) {
         cold->listen_key_len = 0;
-        bn_key_ask(cold);
+        (void)bn_key_ask(cold); /* not sent: key_next_ns is set */
       }
       break;
     case TG_OUT_SNAPSHOT:
@@ -388,12 +388,12 @@ void tg_bn_cold_on_msg(tg_bn_cold_t *cold, const tg_msg_t *msg, uint64_t now_ns)
   }
 }
 
-void tg_bn_cold_stop(tg_bn_cold_t *cold, uint64_t now_ns) {
+void tg_bn_cold_stop(tg_bn_cold_t *cold, uint64_t now_ns, bool orders_left) {
   cold->now_ns = now_ns;
   if (cold->stopping) return;
   cold->stopping = true;
   for (int i = 0; i < TG_BN_SESSIONS; i++) cold->sup[i].wanted = false;
-  if (cold->phase == TG_BN_RUNNING && cold->conf->venue_countdown_ms > 0) bn_countdown(cold, 0);
+  if (cold->phase == TG_BN_RUNNING && cold->conf->venue_countdown_ms > 0 && !orders_left) bn_countdown(cold, 0);
 }
 
 uint32_t tg_bn_cold_pending(const tg_bn_cold_t *cold) {

@@ -86,8 +86,9 @@ void tg_bn_cold_turn(tg_bn_cold_t *cold, uint64_t now_ns, bool hot_alive);
 void tg_bn_cold_on_msg(tg_bn_cold_t *cold, const tg_msg_t *msg, uint64_t now_ns);
 /* Starts account queries (TG_BN_WANT_*). */
 void tg_bn_cold_account(tg_bn_cold_t *cold, uint32_t want, uint64_t now_ns);
-/* Not wanted any more: no dialling; open sessions live on until their stage ends. Disarms the dead-man timer. */
-void tg_bn_cold_stop(tg_bn_cold_t *cold, uint64_t now_ns);
+/* Not wanted any more: no dialling; open sessions live on until their stage ends. Disarms the dead-man timer, except when
+ * `orders_left`: then it shall run out and cancel what we could not. */
+void tg_bn_cold_stop(tg_bn_cold_t *cold, uint64_t now_ns, bool orders_left);
 /* Requests under way. */
 uint32_t tg_bn_cold_pending(const tg_bn_cold_t *cold);
 /* Exit code of a failed start, 0 while well; *text is one line. */

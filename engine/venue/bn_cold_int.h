@@ -69,8 +69,11 @@ struct tg_bn_cold {
 uint64_t bn_venue_ms(const tg_bn_cold_t *cold);
 /* A free call, or NULL (counted, logged). */
 bn_call_t *bn_call_new(tg_bn_cold_t *cold, tg_bn_ep_t ep, bn_done_t done);
-/* Signs and queues the request begun in req for call; frees the call on failure. 0 or -TG_E*. */
-int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, bool urgent);
+/* Signs and queues the request begun in req for call; frees the call on failure. 0 or -TG_E*. how: BN_URGENT goes before what
+ * is queued, BN_KILL also through a pause that the venue asked for. */
+#define BN_URGENT 0x1u
+#define BN_KILL 0x3u
+int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, unsigned how);
 /* Messages for the core; a refusal is counted. */
 void bn_to_core(tg_bn_cold_t *cold, const tg_msg_t *msg, uint32_t cnt);
 /* Ends the start-up. */
@@ -81,8 +84,8 @@ void bn_start_turn(tg_bn_cold_t *cold);
 void bn_clock_sample(tg_bn_cold_t *cold, const tg_http_answer_t *answer, int64_t server_ms);
 /* Sets out to measure the venue's clock. */
 void bn_clock_ask(tg_bn_cold_t *cold);
-/* New listen key for the user session (start-up, expiry). */
-void bn_key_ask(tg_bn_cold_t *cold);
+/* New listen key for the user session (start-up, expiry). False: not sent, key_next_ns says when to try again. */
+bool bn_key_ask(tg_bn_cold_t *cold);
 void bn_key_keep(tg_bn_cold_t *cold);
 void bn_countdown(tg_bn_cold_t *cold, int64_t countdown_ms);
 /* OUT_SNAPSHOT, OUT_CANCEL_ALL, and with order_entry = rest OUT_PLACE, AMEND, CANCEL, QUERY. */

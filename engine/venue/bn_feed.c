@@ -66,11 +66,7 @@ static void feed_recover(tg_bn_feed_t *feed, int which, uint64_t now_ns) {
   tg_hot_session_t *s = &feed->session[which];
   if (tg_spsc_room(feed->out) < feed->out->slot_cnt / 2) return; /* wait until the core has caught up */
   feed->overflowed[which] = false;
-  s->down_owed = true;
-  s->down_gen = s->gen;
-  s->down_reason = TG_EFULL;
-  s->up_owed = s->up;
-  tg_hot_session_tick(s, now_ns);
+  tg_hot_session_gap(s, TG_EFULL, now_ns);
 }
 
 void tg_bn_feed_tick(tg_bn_feed_t *feed, uint64_t now_ns) {

@@ -81,6 +81,7 @@ void tg_bn_gateway_init(tg_bn_gateway_t *gateway, tg_spsc_t *in, tg_spsc_t *out,
   tg_bn_user_init(&gateway->events, symtab);
   tg_hist_reset(&gateway->tick_to_order_ns);
   tg_hot_session_init(&gateway->order, TG_SESSION_ORDER, out, order_handoff, order_message, order_down, gateway);
+  gateway->order.linger_ns = TG_GATEWAY_LINGER_NS;
   tg_hot_session_init(&gateway->user, TG_SESSION_USER, out, user_handoff, user_message, NULL, gateway);
 }
 

@@ -16,6 +16,7 @@
 
 #define TG_GATEWAY_BURST 32
 #define TG_GATEWAY_BATCH 2048
+#define TG_GATEWAY_LINGER_NS (500 * (uint64_t)TG_NS_PER_MS) /* a replaced order session may still answer */
 
 typedef struct tg_bn_gateway {
   tg_hot_session_t order;

@@ -157,17 +157,20 @@ static void key_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t
   int err = n > 0 ? tg_bn_sup_path(&cold->sup[2], path, (size_t)n) : -TG_ESIZE;
   if (err) tg_log_error("the user stream's path does not fit");
   if (starting) start_finish(cold);
-  if (!starting && !same) tg_log_info("a new listen key was made");
+  if (!starting && !same) {
+    tg_log_info("a new listen key was made: the user session is replaced");
+    tg_bn_sup_renew(&cold->sup[2]); /* a session of the old key stays open but says nothing any more */
+  }
 }
 
-void bn_key_ask(tg_bn_cold_t *cold) {
+bool bn_key_ask(tg_bn_cold_t *cold) {
   char target[BN_TARGET_BYTES];
   tg_bn_req_t req;
   bn_call_t *call = bn_call_new(cold, TG_BN_EP_LISTEN_KEY_NEW, key_done);
-  if (!call) return;
-  tg_bn_req_begin(&req, call->ep, TG_PRODUCT_USDM, target, sizeof target);
-  int err = bn_call_send(cold, call, &req, false);
-  if (err) cold->key_next_ns = cold->now_ns + BN_START_PAUSE_NS;
+  if (call) tg_bn_req_begin(&req, call->ep, TG_PRODUCT_USDM, target, sizeof target);
+  if (call && bn_call_send(cold, call, &req, 0) == 0) return true;
+  cold->key_next_ns = cold->now_ns + BN_START_PAUSE_NS;
+  return false;
 }
 
 static void start_ask(tg_bn_cold_t *cold, tg_bn_ep_t ep, bn_done_t done, uint16_t instr_idx) {
@@ -178,7 +181,7 @@ static void start_ask(tg_bn_cold_t *cold, tg_bn_ep_t ep, bn_done_t done, uint16_
   call->instr_idx = instr_idx;
   tg_bn_req_begin(&req, ep, TG_PRODUCT_USDM, target, sizeof target);
   if (instr_idx != TG_INSTR_NONE) tg_bn_req_str(&req, "symbol", cold->want[instr_idx].symbol);
-  cold->phase_sent = bn_call_send(cold, call, &req, false) == 0;
+  cold->phase_sent = bn_call_send(cold, call, &req, 0) == 0;
   if (!cold->phase_sent) cold->phase_next_ns = cold->now_ns + BN_START_PAUSE_NS;
 }
 
@@ -211,8 +214,8 @@ void bn_start_turn(tg_bn_cold_t *cold) {
       start_ask(cold, TG_BN_EP_DUAL_GET, mode_done, TG_INSTR_NONE);
       break;
     case TG_BN_KEY:
-      bn_key_ask(cold);
-      cold->phase_sent = true;
+      cold->phase_sent = bn_key_ask(cold);
+      if (!cold->phase_sent) cold->phase_next_ns = cold->now_ns + BN_START_PAUSE_NS; /* under a pause of the venue */
       break;
     default:
       break;

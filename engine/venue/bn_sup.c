@@ -82,6 +82,10 @@ int tg_bn_sup_path(tg_bn_sup_t *sup, const char *path, size_t len) {
   return 0;
 }
 
+void tg_bn_sup_renew(tg_bn_sup_t *sup) {
+  sup->stale_gen = sup->backoff.gen;
+}
+
 static void sup_dial(tg_bn_sup_t *sup, uint64_t now_ns) {
   uint32_t gen = tg_backoff_try(&sup->backoff, sup->budget, now_ns);
   if (gen == 0) return;
@@ -134,7 +138,7 @@ void tg_bn_sup_turn(tg_bn_sup_t *sup, uint64_t now_ns) {
   }
   if (sup->take_due) sup_take(sup);
   bool pending = sup->slot_gen[0] != 0 || sup->slot_gen[1] != 0;
-  bool old = sup->up && now_ns > sup->up_since_ns + sup->rotate_ns;
+  bool old = sup->up && (now_ns > sup->up_since_ns + sup->rotate_ns || sup->up_gen <= sup->stale_gen);
   if (sup->wanted && !sup->dialling && !pending && (!sup->up || old)) sup_dial(sup, now_ns);
 }
 
@@ -154,7 +158,8 @@ bool tg_bn_sup_link(tg_bn_sup_t *sup, const tg_link_t *link, uint64_t now_ns) {
     tg_backoff_ok(&sup->backoff);
     return true;
   }
-  if (!link->up && (fresh || (sup->up && link->gen == sup->up_gen)) && link->reason != TG_EFULL) {
+  /* EFULL of the session that is up: the hot lane lost messages and says up again behind this one */
+  if (!link->up && (fresh || (sup->up && link->gen == sup->up_gen && link->reason != TG_EFULL))) {
     if (link->gen == sup->up_gen) sup->up = false;
     sup->down_cnt++;
     tg_backoff_failed(&sup->backoff, now_ns);

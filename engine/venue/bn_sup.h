@@ -43,6 +43,7 @@ struct tg_bn_sup {
   uint8_t slot_next;
   bool wanted, dialling, detach_due, take_due, up, ever_up;
   uint32_t up_gen;
+  uint32_t stale_gen; /* generations up to this one are to be replaced (listen key) */
   uint64_t up_since_ns, rotate_ns, now_ns;
   uint64_t dial_cnt, down_cnt;
 };
@@ -55,6 +56,9 @@ void tg_bn_sup_close(tg_bn_sup_t *sup);
 void tg_bn_sup_target(tg_bn_sup_t *sup, const char *host, uint16_t port, tg_tls_t *tls, uint32_t timeout_ms);
 /* 0, -TG_ESIZE. */
 TG_MUST_USE int tg_bn_sup_path(tg_bn_sup_t *sup, const char *path, size_t len);
+/* The session that is up, or under way, is of no use any more (its listen key ended): it is replaced as at rotation, with the
+ * path of now. */
+void tg_bn_sup_renew(tg_bn_sup_t *sup);
 /* Housekeeping: dials, finishes hand-overs. */
 void tg_bn_sup_turn(tg_bn_sup_t *sup, uint64_t now_ns);
 /* A LINK message of this session from the journal. True when it came up with a new generation. */

@@ -13,18 +13,25 @@ static int link_put(tg_hot_session_t *s, bool up, uint32_t gen, uint8_t reason, 
   return tg_spsc_put(s->out, &msg);
 }
 
-static void link_owed(tg_hot_session_t *s, uint64_t now_ns) {
-  if (s->down_owed) {
-    if (link_put(s, false, s->down_gen, s->down_reason, now_ns) != 0) return;
-    s->down_owed = false;
-  }
-  if (s->up_owed && link_put(s, true, s->gen, 0, now_ns) == 0) s->up_owed = false;
+static void link_flush(tg_hot_session_t *s, uint64_t now_ns) {
+  uint32_t done = 0;
+  while (done < s->owed_cnt && link_put(s, s->owed[done].up, s->owed[done].gen, s->owed[done].reason, now_ns) == 0) done++;
+  for (uint32_t i = done; i < s->owed_cnt; i++) s->owed[i - done] = s->owed[i];
+  s->owed_cnt -= done;
+}
+
+static void link_owe(tg_hot_session_t *s, bool up, uint32_t gen, uint8_t reason, uint64_t now_ns) {
+  /* an end of the former, a beginning and an end of the next, a gap's two: no hand-over comes before these were read */
+  TG_ASSERT(s->owed_cnt < TG_HOT_OWED_MAX);
+  s->owed[s->owed_cnt++] = (tg_hot_owed_t){.gen = gen, .up = up, .reason = reason};
+  link_flush(s, now_ns);
 }
 
 static void session_message(void *user, tg_conn_t *conn, uint8_t op, uint8_t *payload, size_t len, uint64_t rx_ns) {
   tg_hot_session_t *s = user;
   (void)rx_ns; /* the kernel's stamp is wall-clock time; messages carry engine time */
   if (op != TG_WS_TEXT) return;
+  if (TG_UNLIKELY(s->owed_cnt)) link_flush(s, s->io->now_ns);
   s->on_message(s->user, payload, len, s->io->now_ns, conn->gen);
 }
 
@@ -32,11 +39,7 @@ static void session_close(void *user, tg_conn_t *conn, int err) {
   tg_hot_session_t *s = user;
   if (conn != &s->conn[s->current] || !s->up) return; /* the former session of a rotation: expected */
   s->up = false;
-  s->up_owed = false;
-  s->down_owed = true;
-  s->down_gen = s->gen;
-  s->down_reason = (uint8_t)(err < 0 ? -err : TG_ECLOSED);
-  link_owed(s, s->io->now_ns);
+  link_owe(s, false, s->gen, (uint8_t)(err < 0 ? -err : TG_ECLOSED), s->io->now_ns);
   if (s->on_down) s->on_down(s->user, s->io->now_ns);
 }
 
@@ -63,33 +66,36 @@ void tg_hot_session_init(tg_hot_session_t *session, tg_session_t id, tg_spsc_t *
   }
 }
 
+/* Closes the session that was replaced. */
+static void former_close(tg_hot_session_t *s, uint64_t now_ns, uint64_t grace_ns) {
+  s->former_until_ns = 0;
+  tg_conn_close(&s->conn[s->current ^ 1u], TG_WS_CODE_NORMAL, now_ns, grace_ns);
+}
+
 static void session_adopt(tg_hot_session_t *s, const tg_ctl_adopt_t *ctl, uint64_t now_ns) {
   uint8_t former = s->current;
   uint8_t slot = s->up ? (uint8_t)(former ^ 1u) : former;
   if (!tg_conn_free(&s->conn[slot])) slot ^= 1u;
-  if (!tg_conn_free(&s->conn[slot])) { /* both taken: the one that is not current goes */
+  if (!tg_conn_free(&s->conn[slot])) { /* both taken: the adoption below is refused, the next one will find room */
     slot = (uint8_t)(former ^ 1u);
-    tg_conn_close(&s->conn[slot], TG_WS_CODE_AWAY, now_ns, 0);
+    former_close(s, now_ns, 0);
   }
   int err = tg_conn_adopt(&s->conn[slot], s->handoff[ctl->slot & (TG_HOT_SLOTS - 1)], now_ns);
   if (err) { /* the descriptor is closed; cold hears of it and dials again */
-    s->down_owed = true;
-    s->down_gen = ctl->gen;
-    s->down_reason = (uint8_t)-err;
-    link_owed(s, now_ns);
+    link_owe(s, false, ctl->gen, (uint8_t)-err, now_ns);
     return;
   }
   bool was_up = s->up;
   s->current = slot;
   s->gen = ctl->gen;
   s->up = true;
-  s->up_owed = true;
   s->beat_next_ns = now_ns + TG_LINK_BEAT_NS;
-  link_owed(s, now_ns);
-  if (was_up && former != slot) {
-    /* answers to requests of the former session may still come within the grace; the core's own timeout asks for the rest */
-    tg_conn_close(&s->conn[former], TG_WS_CODE_NORMAL, now_ns, CLOSE_GRACE_NS);
-  }
+  link_owe(s, true, s->gen, 0, now_ns);
+  if (!was_up || former == slot) return;
+  if (s->linger_ns)
+    s->former_until_ns = now_ns + s->linger_ns;
+  else
+    former_close(s, now_ns, CLOSE_GRACE_NS);
 }
 
 void tg_hot_session_ctl(tg_hot_session_t *session, const tg_msg_t *msg, uint64_t now_ns) {
@@ -101,10 +107,19 @@ void tg_hot_session_ctl(tg_hot_session_t *session, const tg_msg_t *msg, uint64_t
   }
 }
 
+void tg_hot_session_gap(tg_hot_session_t *session, uint8_t reason, uint64_t now_ns) {
+  if (!session->up) return; /* its end is told, or owed, with the reason that it had */
+  link_owe(session, false, session->gen, reason, now_ns);
+  link_owe(session, true, session->gen, 0, now_ns);
+}
+
 void tg_hot_session_tick(tg_hot_session_t *session, uint64_t now_ns) {
-  if (TG_UNLIKELY(session->down_owed || session->up_owed)) link_owed(session, now_ns);
+  if (TG_UNLIKELY(session->owed_cnt)) link_flush(session, now_ns);
+  if (now_ns < session->tick_next_ns) return;
+  session->tick_next_ns = now_ns + TG_HOT_TICK_NS;
+  if (session->former_until_ns && now_ns >= session->former_until_ns) former_close(session, now_ns, CLOSE_GRACE_NS);
+  for (int i = 0; i < TG_HOT_SLOTS; i++) tg_conn_tick(&session->conn[i], now_ns);
   if (now_ns < session->beat_next_ns) return;
   session->beat_next_ns = now_ns + TG_LINK_BEAT_NS;
-  for (int i = 0; i < TG_HOT_SLOTS; i++) tg_conn_tick(&session->conn[i], now_ns);
-  if (session->up && !session->up_owed && link_put(session, true, session->gen, 0, now_ns) != 0) session->link_dropped_cnt++;
+  if (session->up && !session->owed_cnt && link_put(session, true, session->gen, 0, now_ns) != 0) session->link_dropped_cnt++;
 }

@@ -5,9 +5,11 @@
  *          "still up" with the time of the last byte received.
  * Owner:   the stage that embeds it; memory from its layout.
  * Threads: the stage's lane.
- * Limit:   2 slots; a CTL_ADOPT while both are taken closes the older at once.
- * Errors:  a ring without room: the LINK message is kept and sent with the next tick, in order of importance
- *          (down before up: the reader must never believe in a dead session). */
+ * Limit:   2 slots; a CTL_ADOPT while both are taken (a former session still closes) is refused: LINK down with TG_EBUSY and
+ *          the new generation, the descriptor is closed, the former one hurried; the cold lane dials again.
+ * Errors:  a ring without room: LINK messages are kept and sent in their order, before any later message of the session, so
+ *          that the reader hears of every generation's end. TG_HOT_OWED_MAX are enough: the cold lane hands over the next
+ *          session only when it has read what became of the one before. */
 #ifndef TG_VENUE_HOT_SESSION_H
 #define TG_VENUE_HOT_SESSION_H
 
@@ -17,11 +19,20 @@
 
 #define TG_HOT_SLOTS 2
 #define TG_LINK_BEAT_NS TG_NS_PER_S
+#define TG_HOT_TICK_NS TG_NS_PER_MS /* housekeeping of connections: unsent rests, deadlines */
+#define TG_HOT_OWED_MAX 8
 
 /* What the stage does with a message of the session. `payload` is writable and valid until return. */
 typedef void (*tg_hot_message_t)(void *user, uint8_t *payload, size_t len, uint64_t now_ns, uint32_t gen);
 /* The current session is gone: requests without answers have unknown outcomes. */
 typedef void (*tg_hot_down_t)(void *user, uint64_t now_ns);
+
+/* A LINK message that found no room. */
+typedef struct tg_hot_owed {
+  uint32_t gen;
+  bool up;
+  uint8_t reason;
+} tg_hot_owed_t;
 
 typedef struct tg_hot_session {
   tg_session_t id;
@@ -35,21 +46,25 @@ typedef struct tg_hot_session {
   uint8_t current; /* slot of the newest session */
   bool up;
   uint32_t gen; /* of the current session */
-  uint64_t beat_next_ns;
-  bool down_owed, up_owed; /* a LINK message that found no room */
-  uint8_t down_reason;
-  uint32_t down_gen;
-  uint64_t link_dropped_cnt;
+  uint64_t beat_next_ns, tick_next_ns;
+  uint64_t linger_ns;       /* how long a replaced session is still read (answers under way); 0: closed at once */
+  uint64_t former_until_ns; /* when the replaced one is closed; 0: none lingers */
+  tg_hot_owed_t owed[TG_HOT_OWED_MAX];
+  uint32_t owed_cnt;
+  uint64_t link_dropped_cnt; /* "still up" messages without room */
 } tg_hot_session_t;
 
 /* Counts or carves both slots; `slot_base` is the first of two numbers in io's registered table. 0, -TG_EINVAL, -TG_ENOMEM. */
 TG_MUST_USE int tg_hot_session_layout(tg_arena_t *arena, tg_hot_session_t *session, tg_io_t *io, int slot_base,
                                       const tg_conn_cfg_t *cfg);
-/* After layout, before the lane starts. `handoff` has TG_HOT_SLOTS entries. */
+/* After layout, before the lane starts. `handoff` has TG_HOT_SLOTS entries. A session that shall linger sets linger_ns after.
+ */
 void tg_hot_session_init(tg_hot_session_t *session, tg_session_t id, tg_spsc_t *out, tg_handoff_t *const handoff[TG_HOT_SLOTS],
                          tg_hot_message_t on_message, tg_hot_down_t on_down, void *user);
 /* CTL_ADOPT and CTL_CLOSE of this session. */
 void tg_hot_session_ctl(tg_hot_session_t *session, const tg_msg_t *msg, uint64_t now_ns);
+/* Messages of the session were lost for `reason` (TG_EFULL): the reader hears LINK down and, while it is up, up again. */
+void tg_hot_session_gap(tg_hot_session_t *session, uint8_t reason, uint64_t now_ns);
 /* Housekeeping, each turn: cheap when nothing is due. */
 void tg_hot_session_tick(tg_hot_session_t *session, uint64_t now_ns);
 /* The connection to send on, or NULL while down. */
