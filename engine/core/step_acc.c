@@ -260,6 +260,7 @@ static void compare_line(tg_core_t *core, uint32_t i) {
     return;
   }
   tg_order_t *o = tg_order_find(&core->orders, line->client_id);
+  if (o != NULL && o->instr_idx != acc->line_instr[i]) o = NULL;
   if (o == NULL && acc->line_instr[i] < core->cfg.instr_cap)
     o = tg_order_find_venue(&core->orders, acc->line_instr[i], line->order_id);
   if (o == NULL) {

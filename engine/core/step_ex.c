@@ -223,6 +223,12 @@ static bool sane(int64_t px_ticks, int64_t qty_lots, int64_t cum_lots) {
          cum_lots < TG_QTY_LOTS_MAX;
 }
 
+/* Our order of that id on that instrument; an id of ours on another one is nobody's. */
+static tg_order_t *order_of(tg_core_t *core, const tg_core_instr_t *instr, const tg_msg_t *in, uint64_t client_id) {
+  tg_order_t *o = in->flags & TG_F_FOREIGN ? NULL : tg_order_find(&core->orders, client_id);
+  return o != NULL && o->instr_idx == instr->idx ? o : NULL;
+}
+
 static void on_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in) {
   const tg_ex_fill_t *fill = &in->u.ex_fill;
   if (fill->qty_lots <= 0 || fill->px_ticks <= 0 || !sane(fill->px_ticks, fill->qty_lots, 0)) {
@@ -240,7 +246,7 @@ static void on_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in)
     }
     return;
   }
-  tg_order_t *o = in->flags & TG_F_FOREIGN ? NULL : tg_order_find(&core->orders, fill->client_id);
+  tg_order_t *o = order_of(core, instr, in, fill->client_id);
   tg_side_t side = o != NULL ? (tg_side_t)o->side : in->flags & TG_F_ASK ? TG_SELL : TG_BUY;
   int64_t absorbed = o == NULL ? 0 : fill->qty_lots < o->absorbed_lots ? fill->qty_lots : o->absorbed_lots;
   uint8_t level = o != NULL ? o->level : TG_STRATEGY_LEVEL_NONE;
@@ -301,7 +307,7 @@ static void on_order(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in
     tg_core_tell_alarm(core, TG_ALARM_BAD_MESSAGE, instr->idx, told->client_id, told->px_ticks, told->qty_lots);
     return;
   }
-  tg_order_t *o = in->flags & TG_F_FOREIGN ? NULL : tg_order_find(&core->orders, told->client_id);
+  tg_order_t *o = order_of(core, instr, in, told->client_id);
   if (o == NULL) o = tg_order_find_venue(&core->orders, instr->idx, told->order_id);
   if (in->flags & TG_F_UNKNOWN_ENUM) core->stats.unknown_enum_cnt++;
   if (o == NULL) {
