@@ -36,8 +36,7 @@ __attribute__((noinline)) void bench_measured(void (*op)(void)) {
   __asm__ __volatile__("" : : : "memory"); /* no tail call: callgrind sees this function return */
 }
 
-static void nothing(void) {
-}
+static void nothing(void) {}
 
 static int by_value(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;

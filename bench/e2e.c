@@ -6,7 +6,7 @@
 
 #include "bench/e2e.h"
 
-enum { ECHO, PLAIN, TLS, MODE_CNT, ROUNDS_MAX = 32, RATES_MAX = 8, LEVELS = 4, ORDER_BYTES = 190 };
+enum { ECHO, PLAIN, TLS, MODE_CNT, ROUNDS_MAX = 32, RATES_MAX = 8, LEVELS = 4, ORDER_BYTES = 186 };
 
 static const char *const mode_name[] = {"echo", "engine plain", "engine TLS"};
 
@@ -33,7 +33,7 @@ static int segment(int mode, uint32_t rate, const args_t *args) {
   tg_rec_keys_t lane_keys[2], feeder_keys[2];
   if (!rig) rig = aligned_alloc(64, (sizeof *rig + 63) / 64 * 64);
   if (!rig || wires_open(&wires)) return -1;
-  double seconds = args->quick ? 0.25 : rate <= 1000 ? 1.5 : rate >= 50000 ? 0.5 : 0.8;
+  double seconds = rate < 20 ? 8 : rate < 1000 ? 2 : args->quick ? 0.25 : rate <= 1000 ? 1.5 : rate >= 50000 ? 0.5 : 0.8;
   tls_keys_make(&lane_keys[0], &feeder_keys[0]);
   tls_keys_make(&lane_keys[1], &feeder_keys[1]);
   f.wires = &wires;
@@ -43,7 +43,7 @@ static int segment(int mode, uint32_t rate, const args_t *args) {
   memcpy(f.keys, feeder_keys, sizeof f.keys);
   f.rate = rate;
   f.tick_cnt = (uint32_t)((double)rate * seconds);
-  f.warm_cnt = f.tick_cnt / 10 + 50;
+  f.warm_cnt = f.tick_cnt / 10 + 50 < f.tick_cnt / 2 ? f.tick_cnt / 10 + 50 : f.tick_cnt / 2;
   f.order_bytes = ORDER_BYTES;
   echo.wires = &wires;
   echo.tick_bytes = feeder_tick_bytes();
@@ -51,8 +51,10 @@ static int segment(int mode, uint32_t rate, const args_t *args) {
   int err = mode == ECHO ? echo_start(&echo) : rig_open(rig, &wires, lane_keys, mode == TLS, LEVELS);
   if (err) return -1;
   err = feeder_run(&f);
-  if (mode == ECHO) echo_stop(&echo);
-  else rig_stop(rig);
+  if (mode == ECHO)
+    echo_stop(&echo);
+  else
+    rig_stop(rig);
   total_t *t = &total[mode];
   if (!err && f.latency_ns.cnt > 0) {
     tg_hist_merge(&t->latency_ns, &f.latency_ns);
@@ -82,17 +84,19 @@ static void print_rate(uint32_t rate, FILE *json) {
       p50[i] = t->p50[i];
     }
     double mid = bench_median(ratio, t->runs), p50_mid = bench_median(p50, t->runs);
-    printf("%6u/s  %-13s %8.2f %8.2f %8.2f %9.1f   %5.2f (%.2f..%.2f)  %7.2f %7.2f  %5.1f%%\n", rate, mode_name[m], p50_mid / 1000,
-           us(&t->latency_ns, 0.99), us(&t->latency_ns, 0.999), (double)t->latency_ns.max / 1000, mid, ratio[0], ratio[t->runs - 1],
-           us(&t->inside_ns, 0.5), us(&t->inside_ns, 0.99), 100.0 * (double)t->answered / (double)t->ticks);
+    printf("%6u/s  %-13s %8.2f %8.2f %8.2f %9.1f   %5.2f (%.2f..%.2f)  %7.2f %7.2f  %5.1f%%\n", rate, mode_name[m],
+           p50_mid / 1000, us(&t->latency_ns, 0.99), us(&t->latency_ns, 0.999), (double)t->latency_ns.max / 1000, mid, ratio[0],
+           ratio[t->runs - 1], us(&t->inside_ns, 0.5), us(&t->inside_ns, 0.99), 100.0 * (double)t->answered / (double)t->ticks);
     if (json)
       fprintf(json,
-              "{\"mode\":\"%s\",\"rate\":%u,\"runs\":%u,\"p50_ns\":%.0f,\"p99_ns\":%lu,\"p999_ns\":%lu,\"max_ns\":%lu,\"ratio_to_echo\":%.3f,"
+              "{\"mode\":\"%s\",\"rate\":%u,\"runs\":%u,\"p50_ns\":%.0f,\"p99_ns\":%lu,\"p999_ns\":%lu,\"max_ns\":%lu,\"ratio_"
+              "to_echo\":%.3f,"
               "\"ratio_low\":%.3f,\"ratio_high\":%.3f,\"inside_p50_ns\":%lu,\"inside_p99_ns\":%lu,\"send_lag_p50_ns\":%lu,"
               "\"send_lag_p99_ns\":%lu,\"ticks\":%lu,\"orders\":%lu,\"wrong\":%lu}\n",
-              mode_name[m], rate, t->runs, p50_mid, tg_hist_quantile(&t->latency_ns, 0.99), tg_hist_quantile(&t->latency_ns, 0.999),
-              t->latency_ns.max, mid, ratio[0], ratio[t->runs - 1], tg_hist_quantile(&t->inside_ns, 0.5), tg_hist_quantile(&t->inside_ns, 0.99),
-              tg_hist_quantile(&t->lag_ns, 0.5), tg_hist_quantile(&t->lag_ns, 0.99), t->ticks, t->answered, t->wrong);
+              mode_name[m], rate, t->runs, p50_mid, tg_hist_quantile(&t->latency_ns, 0.99),
+              tg_hist_quantile(&t->latency_ns, 0.999), t->latency_ns.max, mid, ratio[0], ratio[t->runs - 1],
+              tg_hist_quantile(&t->inside_ns, 0.5), tg_hist_quantile(&t->inside_ns, 0.99), tg_hist_quantile(&t->lag_ns, 0.5),
+              tg_hist_quantile(&t->lag_ns, 0.99), t->ticks, t->answered, t->wrong);
   }
   (void)fflush(stdout);
 }

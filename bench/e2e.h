@@ -54,7 +54,7 @@ void echo_stop(echo_t *echo);
 
 typedef struct feeder {
   const wires_t *wires;
-  rig_t *rig; /* NULL: the echo is under test */
+  rig_t *rig;       /* NULL: the echo is under test */
   bool tls, sleeps; /* sleeps: waits in poll(2) as a venue would, instead of spinning */
   tg_rec_keys_t keys[2];
   uint32_t rate, tick_cnt, warm_cnt, order_bytes;

@@ -10,14 +10,15 @@
 
 enum { RING = 4096, IN_BYTES = 1 << 16, DRAIN_NS = 100000000 };
 #define TICK_TEXT \
-  "{\"stream\":\"btcusdt@bookTicker\",\"data\":{\"e\":\"bookTicker\",\"u\":%lu,\"s\":\"BTCUSDT\",\"b\":\"%ld.%ld0\",\"B\":\"%ld.%03ld\"," \
+  "{\"stream\":\"btcusdt@bookTicker\",\"data\":{\"e\":\"bookTicker\",\"u\":%lu,\"s\":\"BTCUSDT\",\"b\":\"%ld.%ld0\",\"B\":\"%" \
+  "ld.%03ld\"," \
   "\"a\":\"%ld.%ld0\",\"A\":\"%ld.%03ld\",\"T\":%ld,\"E\":%ld}}"
 
 typedef struct run {
   feeder_t *f;
   tg_rec_t public_rec, order_rec;
   uint64_t start_ns, intended_ns[RING];
-  uint32_t sent, seen;
+  uint32_t sent, seen, order_cnt;
   int64_t bid;
   tg_rng_t rng;
   uint8_t tick[E2E_TICK_BYTES + 64];
@@ -30,8 +31,8 @@ typedef struct run {
 /* Frame of tick n behind `at`; header and text. */
 static uint32_t put_tick(uint8_t *at, uint32_t n, int64_t bid, uint64_t ms) {
   int64_t lots = 1000 + n % E2E_MARKS, ask = bid + 1, ask_lots = 1000 + (n * 7) % 9000;
-  int len = snprintf((char *)at + 4, E2E_TICK_BYTES, TICK_TEXT, UINT64_C(4984028370881) + n, bid / 10, bid % 10, lots / 1000, lots % 1000,
-                     ask / 10, ask % 10, ask_lots / 1000, ask_lots % 1000, (long)ms, (long)ms);
+  int len = snprintf((char *)at + 4, E2E_TICK_BYTES, TICK_TEXT, UINT64_C(4984028370881) + n, bid / 10, bid % 10, lots / 1000,
+                     lots % 1000, ask / 10, ask % 10, ask_lots / 1000, ask_lots % 1000, (long)ms, (long)ms);
   at[0] = 0x81;
   at[1] = 126;
   at[2] = (uint8_t)(len >> 8);
@@ -75,7 +76,8 @@ static int answer(run_t *r, const char *id, const char *order_id, const char *px
   uint32_t prefix = r->f->tls ? r->order_rec.prefix_bytes : 0;
   uint8_t *at = frame + prefix;
   int len = snprintf((char *)at + 4, 900,
-                     "{\"id\":\"%.*s\",\"status\":200,\"result\":{\"orderId\":%.*s,\"symbol\":\"BTCUSDT\",\"status\":\"NEW\",\"price\":\"%.*s\","
+                     "{\"id\":\"%.*s\",\"status\":200,\"result\":{\"orderId\":%.*s,\"symbol\":\"BTCUSDT\",\"status\":\"NEW\","
+                     "\"price\":\"%.*s\","
                      "\"origQty\":\"%.*s\",\"executedQty\":\"0.000\",\"type\":\"LIMIT\",\"updateTime\":1721347022504}}",
                      (int)strcspn(id, "\""), id, (int)strspn(order_id, "0123456789"), order_id, (int)strcspn(px, "\""), px,
                      (int)strcspn(qty, "\""), qty);
@@ -100,6 +102,11 @@ static size_t order_frame(run_t *r, uint8_t *frame, size_t len, uint64_t now_ns)
   char *text = (char *)frame + head;
   const char *id = field(text, n, "\"id\":\""), *qty = field(text, n, "\"quantity\":\""), *px = field(text, n, "\"price\":\"");
   const char *order_id = field(text, n, "\"orderId\":");
+  char fresh[24];
+  if (id && id[0] == 'p' && snprintf(fresh, sizeof fresh, "%u", 900000 + r->order_cnt) > 0) {
+    order_id = fresh; /* a new order */
+    r->order_cnt++;
+  }
   if (!id || !qty || !px || !order_id) {
     r->f->wrong_cnt++;
     return head + n;
@@ -148,7 +155,8 @@ static int receive(run_t *r) {
     order_bytes(r, now_ns);
     return 0;
   }
-  for (r->wait_bytes += (uint64_t)n; r->wait_bytes >= f->order_bytes; r->wait_bytes -= f->order_bytes) meet(r, r->seen++, now_ns);
+  for (r->wait_bytes += (uint64_t)n; r->wait_bytes >= f->order_bytes; r->wait_bytes -= f->order_bytes)
+    meet(r, r->seen++, now_ns);
   return 0;
 }
 

@@ -53,7 +53,8 @@ static int rig_layout(rig_t *rig, tg_arena_t *arena) {
   tg_io_cfg_defaults(&io);
   io.clock = &bench_clock;
   if (!err) err = tg_io_layout(arena, &rig->io, &io);
-  for (uint32_t i = 0; i < rig->lane.stage_cnt && !err; i++) err = rig->lane.stage[i].ops->layout(rig->lane.stage[i].self, arena);
+  for (uint32_t i = 0; i < rig->lane.stage_cnt && !err; i++)
+    err = rig->lane.stage[i].ops->layout(rig->lane.stage[i].self, arena);
   return err ? err : arena->err;
 }
 
@@ -74,13 +75,14 @@ static void rig_wire(rig_t *rig) {
   rig->core.clock = &bench_clock;
   rig->core.timer_ns = 10 * (uint64_t)TG_NS_PER_MS;
   rig->core.cfg = world_core_cfg(peg_strategy());
-  rig->lane = (tg_lane_t){.name = "hot",
-                          .stage = {{&tg_stage_feed_ops, &rig->feed}, {&tg_stage_core_ops, &rig->core}, {&tg_stage_gateway_ops, &rig->gateway}},
-                          .stage_cnt = 3,
-                          .cpu = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1 : -1,
-                          .hot = true,
-                          .clock = &bench_clock,
-                          .io = &rig->io};
+  rig->lane = (tg_lane_t){
+      .name = "hot",
+      .stage = {{&tg_stage_feed_ops, &rig->feed}, {&tg_stage_core_ops, &rig->core}, {&tg_stage_gateway_ops, &rig->gateway}},
+      .stage_cnt = 3,
+      .cpu = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1 : -1,
+      .hot = true,
+      .clock = &bench_clock,
+      .io = &rig->io};
 }
 
 /* What the cold lane would have dialled. */
@@ -117,7 +119,8 @@ int rig_open(rig_t *rig, const wires_t *wires, const tg_rec_keys_t keys[2], bool
   tg_handoff_t *const user_handoff[TG_HOT_SLOTS] = {rig->handoff[H_USER], rig->handoff[H_USER]};
   tg_bn_feed_init(&rig->feed.bn, &rig->rings.feed, &rig->symtab, public_handoff, market_handoff);
   if (tg_bn_api_init(&rig->gateway.bn.api, &rig->symtab, NULL, 0, NULL, false, 3000)) return -1;
-  tg_bn_gateway_init(&rig->gateway.bn, &rig->rings.gw_in, &rig->rings.gw_out, &rig->symtab, &bench_clock, order_handoff, user_handoff);
+  tg_bn_gateway_init(&rig->gateway.bn, &rig->rings.gw_in, &rig->rings.gw_out, &rig->symtab, &bench_clock, order_handoff,
+                     user_handoff);
   if (rig_adopt(rig, H_PUBLIC, TG_SESSION_PUBLIC, wires->public_fd[0], &keys[0], &rig->rings.feed_ctl) ||
       rig_adopt(rig, H_ORDER, TG_SESSION_ORDER, wires->order_fd[0], &keys[1], &rig->rings.gw_ctl))
     return -1;

@@ -29,8 +29,15 @@ int gen_symtab(tg_symtab_t *tab) {
 }
 
 tg_cfg_symbol_t gen_symbol(void) {
-  return (tg_cfg_symbol_t){.symbol = "BTCUSDT", .margin_asset = "USDT", .px_dec = 1, .qty_dec = 3, .allowlisted = 1,
-                           .product = TG_PRODUCT_USDM, .status = 1, .px_unit = 1, .qty_unit = 1};
+  return (tg_cfg_symbol_t){.symbol = "BTCUSDT",
+                           .margin_asset = "USDT",
+                           .px_dec = 1,
+                           .qty_dec = 3,
+                           .allowlisted = 1,
+                           .product = TG_PRODUCT_USDM,
+                           .status = 1,
+                           .px_unit = 1,
+                           .qty_unit = 1};
 }
 
 static void next_top(tg_rng_t *rng, tg_md_top_t *top) {
@@ -124,7 +131,8 @@ static void put(tg_md_level_t *level, uint32_t *cnt, int64_t *lots, uint32_t at,
 }
 
 /* One side moves: what stands in the way goes, the touch gets a size, some levels change. */
-static void side_event(tg_rng_t *rng, int64_t *lots, tg_md_level_t *level, uint32_t *cnt, uint32_t old, uint32_t best, bool bid) {
+static void side_event(tg_rng_t *rng, int64_t *lots, tg_md_level_t *level, uint32_t *cnt, uint32_t old, uint32_t best,
+                       bool bid) {
   if (bid) {
     for (uint32_t at = best + 1; at <= old; at++)
       if (lots[at]) put(level, cnt, lots, at, 0);
@@ -141,7 +149,8 @@ static void side_event(tg_rng_t *rng, int64_t *lots, tg_md_level_t *level, uint3
 }
 
 /* Appends; the texts are sized for what comes. */
-#define ADD(d, ...) ((d)->len = (uint16_t)((d)->len + (uint32_t)snprintf((d)->text + (d)->len, sizeof(d)->text - (d)->len, __VA_ARGS__)))
+#define ADD(d, ...) \
+  ((d)->len = (uint16_t)((d)->len + (uint32_t)snprintf((d)->text + (d)->len, sizeof(d)->text - (d)->len, __VA_ARGS__)))
 
 static void put_levels(gen_depth_t *d, const tg_md_level_t *level, uint32_t cnt) {
   for (uint32_t i = 0; i < cnt; i++)
@@ -189,7 +198,8 @@ void gen_depths(gen_book_t *start, gen_depth_t out[GEN_CNT], gen_book_t *end, ui
 void gen_orders(gen_order_t out[GEN_CNT], uint64_t seed) {
   static const char *const word[][2] = {
       {"NEW", "NEW"}, {"AMENDMENT", "NEW"}, {"CANCELED", "CANCELED"}, {"TRADE", "PARTIALLY_FILLED"}, {"TRADE", "FILLED"}};
-  static const uint8_t status[] = {TG_STATUS_NEW, TG_STATUS_NEW, TG_STATUS_CANCELED, TG_STATUS_PARTIALLY_FILLED, TG_STATUS_FILLED};
+  static const uint8_t status[] = {TG_STATUS_NEW, TG_STATUS_NEW, TG_STATUS_CANCELED, TG_STATUS_PARTIALLY_FILLED,
+                                   TG_STATUS_FILLED};
   static const uint8_t exec[] = {TG_EXEC_NEW, TG_EXEC_AMENDMENT, TG_EXEC_CANCELED, TG_EXEC_TRADE, TG_EXEC_TRADE};
   tg_rng_t rng;
   tg_rng_seed(&rng, seed);
@@ -206,19 +216,30 @@ void gen_orders(gen_order_t out[GEN_CNT], uint64_t seed) {
     int64_t fee = part * 1147, rp = part ? (int64_t)gen_below(&rng, 20000000) : 0;
     bool buy = gen_below(&rng, 2) == 0, maker = part && gen_below(&rng, 2);
     ms += (int64_t)gen_below(&rng, 300);
-    int n = snprintf(
-        o->text, sizeof o->text,
-        "{\"e\":\"ORDER_TRADE_UPDATE\",\"T\":%ld,\"E\":%ld,\"o\":{\"s\":\"BTCUSDT\",\"c\":\"tgs-%016lx\",\"S\":\"%s\",\"o\":\"LIMIT\","
-        "\"f\":\"GTX\",\"q\":\"" QTY "\",\"p\":\"" PX "\",\"ap\":\"0\",\"sp\":\"0\",\"x\":\"%s\",\"X\":\"%s\",\"i\":%ld,\"l\":\"" QTY
-        "\",\"z\":\"" QTY "\",\"L\":\"" PX "\",\"n\":\"%ld.%08ld\",\"N\":\"USDT\",\"T\":%ld,\"t\":%lu,\"b\":\"0\",\"a\":\"0\",\"m\":%s,"
-        "\"R\":false,\"wt\":\"CONTRACT_PRICE\",\"ot\":\"LIMIT\",\"ps\":\"BOTH\",\"cp\":false,\"rp\":\"%ld.%08ld\",\"pP\":false,\"si\":0,"
-        "\"ss\":0,\"V\":\"EXPIRE_MAKER\",\"pm\":\"NONE\",\"gtd\":0}}",
-        ms, ms + 1, id, buy ? "BUY" : "SELL", QTY_ARG(qty), PX_ARG(px), word[kind][0], word[kind][1], order_id, QTY_ARG(part),
-        QTY_ARG(part), PX_ARG(part ? px : 0), fee / TG_E8, fee % TG_E8, ms, trade, maker ? "true" : "false", rp / TG_E8, rp % TG_E8);
+    int n = snprintf(o->text, sizeof o->text,
+                     "{\"e\":\"ORDER_TRADE_UPDATE\",\"T\":%ld,\"E\":%ld,\"o\":{\"s\":\"BTCUSDT\",\"c\":\"tgs-%016lx\",\"S\":\"%"
+                     "s\",\"o\":\"LIMIT\","
+                     "\"f\":\"GTX\",\"q\":\"" QTY "\",\"p\":\"" PX
+                     "\",\"ap\":\"0\",\"sp\":\"0\",\"x\":\"%s\",\"X\":\"%s\",\"i\":%ld,\"l\":\"" QTY "\",\"z\":\"" QTY
+                     "\",\"L\":\"" PX
+                     "\",\"n\":\"%ld.%08ld\",\"N\":\"USDT\",\"T\":%ld,\"t\":%lu,\"b\":\"0\",\"a\":\"0\",\"m\":%s,"
+                     "\"R\":false,\"wt\":\"CONTRACT_PRICE\",\"ot\":\"LIMIT\",\"ps\":\"BOTH\",\"cp\":false,\"rp\":\"%ld.%08ld\","
+                     "\"pP\":false,\"si\":0,"
+                     "\"ss\":0,\"V\":\"EXPIRE_MAKER\",\"pm\":\"NONE\",\"gtd\":0}}",
+                     ms, ms + 1, id, buy ? "BUY" : "SELL", QTY_ARG(qty), PX_ARG(px), word[kind][0], word[kind][1], order_id,
+                     QTY_ARG(part), QTY_ARG(part), PX_ARG(part ? px : 0), fee / TG_E8, fee % TG_E8, ms, trade,
+                     maker ? "true" : "false", rp / TG_E8, rp % TG_E8);
     o->len = (uint16_t)n;
     o->has_fill = part != 0;
-    o->order = (tg_ex_order_t){.client_id = id, .order_id = order_id, .px_ticks = px, .qty_lots = qty, .cum_qty_lots = part,
-                               .status = status[kind], .exec = exec[kind], .side = buy ? TG_BUY : TG_SELL};
-    o->fill = (tg_ex_fill_t){.client_id = id, .trade_id = trade, .px_ticks = px, .qty_lots = part, .commission_e8 = fee, .realised_e8 = rp};
+    o->order = (tg_ex_order_t){.client_id = id,
+                               .order_id = order_id,
+                               .px_ticks = px,
+                               .qty_lots = qty,
+                               .cum_qty_lots = part,
+                               .status = status[kind],
+                               .exec = exec[kind],
+                               .side = buy ? TG_BUY : TG_SELL};
+    o->fill = (tg_ex_fill_t){
+        .client_id = id, .trade_id = trade, .px_ticks = px, .qty_lots = part, .commission_e8 = fee, .realised_e8 = rp};
   }
 }

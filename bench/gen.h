@@ -12,9 +12,9 @@
 
 #define GEN_CNT 1024u
 #define GEN_SIDE_MAX 64u
-#define GEN_WINDOW 4096u    /* ticks of the generated book */
+#define GEN_WINDOW 4096u      /* ticks of the generated book */
 #define GEN_BASE_TICKS 636000 /* price of the window's first tick: 63,600.0 */
-#define GEN_DEEP 1000u      /* levels a side at the start */
+#define GEN_DEEP 1000u        /* levels a side at the start */
 
 typedef struct gen_top {
   uint16_t len;

@@ -9,7 +9,8 @@
 #include "bench/micro.h"
 #include "engine/base/hist.h"
 
-static const bench_case_t *const family[] = {bench_codec_cases, bench_net_cases, bench_ring_cases, bench_core_cases, bench_tick_cases};
+static const bench_case_t *const family[] = {bench_codec_cases, bench_net_cases, bench_ring_cases, bench_core_cases,
+                                             bench_tick_cases};
 
 typedef struct args {
   const char *only, *json;
@@ -44,9 +45,11 @@ static int spin(long seconds, FILE *json) {
     last = now;
   }
   double lost = (double)over_us / ((double)seconds * 1e9) * 100;
-  printf("bare rdtsc loop, %ld s: p50 %lu ns, p99.9 %lu ns, p99.999 %lu ns, max gap %.1f us; %.2f%% of the time in gaps over 1 us\n",
-         seconds, tg_hist_quantile(&hist, 0.5), tg_hist_quantile(&hist, 0.999), tg_hist_quantile(&hist, 0.99999),
-         (double)hist.max / 1000, lost);
+  printf(
+      "bare rdtsc loop, %ld s: p50 %lu ns, p99.9 %lu ns, p99.999 %lu ns, max gap %.1f us; %.2f%% of the time in gaps over 1 "
+      "us\n",
+      seconds, tg_hist_quantile(&hist, 0.5), tg_hist_quantile(&hist, 0.999), tg_hist_quantile(&hist, 0.99999),
+      (double)hist.max / 1000, lost);
   if (json)
     fprintf(json, "{\"p50\":%lu,\"p999\":%lu,\"p99999\":%lu,\"max\":%lu,\"lost_pct\":%.3f}\n", tg_hist_quantile(&hist, 0.5),
             tg_hist_quantile(&hist, 0.999), tg_hist_quantile(&hist, 0.99999), hist.max, lost);
@@ -56,15 +59,16 @@ static int spin(long seconds, FILE *json) {
 static int one(const bench_case_t *c, const args_t *args, FILE *json) {
   bench_stat_t st;
   if (c->setup() || bench_time(c, args->rounds, &st)) return 1;
-  printf("%-22s %9.1f %9.1f %9.1f %10.0f   %5.1f%%  x%-3u %u/%u%s\n", c->name, st.p50, st.p99, st.p999, st.max, st.spread * 100, c->batch,
-         st.rounds, st.skipped, st.noisy ? " noisy" : "");
+  printf("%-22s %9.1f %9.1f %9.1f %10.0f   %5.1f%%  x%-3u %u/%u%s\n", c->name, st.p50, st.p99, st.p999, st.max, st.spread * 100,
+         c->batch, st.rounds, st.skipped, st.noisy ? " noisy" : "");
   (void)fflush(stdout);
   if (json)
     fprintf(json,
-            "{\"name\":\"%s\",\"text\":\"%s\",\"unit\":\"ns\",\"batch\":%u,\"samples\":%u,\"rounds\":%u,\"skipped\":%u,\"noisy\":%s,"
+            "{\"name\":\"%s\",\"text\":\"%s\",\"unit\":\"ns\",\"batch\":%u,\"samples\":%u,\"rounds\":%u,\"skipped\":%u,"
+            "\"noisy\":%s,"
             "\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f,\"max\":%.1f,\"mean\":%.2f,\"spread\":%.4f}\n",
-            c->name, c->text, c->batch, c->samples, st.rounds, st.skipped, st.noisy ? "true" : "false", st.p50, st.p99, st.p999, st.max,
-            st.mean, st.spread);
+            c->name, c->text, c->batch, c->samples, st.rounds, st.skipped, st.noisy ? "true" : "false", st.p50, st.p99, st.p999,
+            st.max, st.mean, st.spread);
   return 0;
 }
 
@@ -72,7 +76,8 @@ static int all(const args_t *args, FILE *json) {
   int code = 0;
   bool found = false;
   if (!args->list && args->ops == 0)
-    printf("%-22s %9s %9s %9s %10s   %6s  %-4s %s\n", "ns an operation", "p50", "p99", "p99.9", "max", "spread", "batch", "rounds/skipped");
+    printf("%-22s %9s %9s %9s %10s   %6s  %-4s %s\n", "ns an operation", "p50", "p99", "p99.9", "max", "spread", "batch",
+           "rounds/skipped");
   for (size_t f = 0; f < TG_ARRAY_CNT(family); f++) {
     for (const bench_case_t *c = family[f]; c->name; c++) {
       if (args->only && strcmp(args->only, c->name) != 0) continue;

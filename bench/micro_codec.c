@@ -126,8 +126,10 @@ static int user_setup(void) {
     tg_ex_order_t got = out_mem[cnt - 1].u.ex_order;
     got.venue_lag_ms = 0;
     got.expire_reason = 0;
-    if (out_mem[cnt - 1].kind != TG_EX_ORDER || memcmp(&got, &o->order, sizeof got) != 0) return bench_wrong("user.order", o->text);
-    if (o->has_fill && memcmp(&out_mem[0].u.ex_fill, &o->fill, sizeof o->fill) != 0) return bench_wrong("user.order fill", o->text);
+    if (out_mem[cnt - 1].kind != TG_EX_ORDER || memcmp(&got, &o->order, sizeof got) != 0)
+      return bench_wrong("user.order", o->text);
+    if (o->has_fill && memcmp(&out_mem[0].u.ex_fill, &o->fill, sizeof o->fill) != 0)
+      return bench_wrong("user.order fill", o->text);
   }
   return 0;
 }
@@ -170,14 +172,17 @@ static int expected(const tg_msg_t *msg, uint64_t ms, char *to, size_t cap) {
   const char *side = o->side == TG_BUY ? "BUY" : "SELL";
   if (msg->kind == TG_OUT_AMEND)
     return snprintf(to, cap,
-                    "{\"id\":\"m%u\",\"method\":\"order.modify\",\"params\":{\"orderId\":%ld,\"price\":\"%ld.%ld\",\"quantity\":\"%ld.%03ld\","
+                    "{\"id\":\"m%u\",\"method\":\"order.modify\",\"params\":{\"orderId\":%ld,\"price\":\"%ld.%ld\","
+                    "\"quantity\":\"%ld.%03ld\","
                     "\"recvWindow\":3000,\"side\":\"%s\",\"symbol\":\"BTCUSDT\",\"timestamp\":%lu}}",
-                    o->request_no, o->order_id, o->px_ticks / 10, o->px_ticks % 10, o->qty_lots / 1000, o->qty_lots % 1000, side, ms);
-  return snprintf(to, cap,
-                  "{\"id\":\"p%u\",\"method\":\"order.place\",\"params\":{\"newClientOrderId\":\"tgs-%016lx\",\"newOrderRespType\":\"ACK\","
-                  "\"price\":\"%ld.%ld\",\"quantity\":\"%ld.%03ld\",\"recvWindow\":3000,\"selfTradePreventionMode\":\"EXPIRE_MAKER\","
-                  "\"side\":\"%s\",\"symbol\":\"BTCUSDT\",\"timeInForce\":\"GTX\",\"timestamp\":%lu,\"type\":\"LIMIT\"}}",
-                  o->request_no, o->client_id, o->px_ticks / 10, o->px_ticks % 10, o->qty_lots / 1000, o->qty_lots % 1000, side, ms);
+                    o->request_no, o->order_id, o->px_ticks / 10, o->px_ticks % 10, o->qty_lots / 1000, o->qty_lots % 1000,
+                    side, ms);
+  return snprintf(
+      to, cap,
+      "{\"id\":\"p%u\",\"method\":\"order.place\",\"params\":{\"newClientOrderId\":\"tgs-%016lx\",\"newOrderRespType\":\"ACK\","
+      "\"price\":\"%ld.%ld\",\"quantity\":\"%ld.%03ld\",\"recvWindow\":3000,\"selfTradePreventionMode\":\"EXPIRE_MAKER\","
+      "\"side\":\"%s\",\"symbol\":\"BTCUSDT\",\"timeInForce\":\"GTX\",\"timestamp\":%lu,\"type\":\"LIMIT\"}}",
+      o->request_no, o->client_id, o->px_ticks / 10, o->px_ticks % 10, o->qty_lots / 1000, o->qty_lots % 1000, side, ms);
 }
 
 static int encode_setup(bool amend, bool sign) {
@@ -217,10 +222,11 @@ static int signed_setup(void) {
   int len = tg_bn_api_encode(&api, &requests[0], 1721347022504u, text, TG_BN_API_TEXT_MAX);
   char payload[1024], hex[65];
   const tg_out_order_t *o = &requests[0].u.out_place;
-  int n = snprintf(payload, sizeof payload,
-               "apiKey=%s&orderId=%ld&price=%ld.%ld&quantity=%ld.%03ld&recvWindow=3000&side=%s&symbol=BTCUSDT&timestamp=1721347022504",
-               API_KEY, o->order_id, o->px_ticks / 10, o->px_ticks % 10, o->qty_lots / 1000, o->qty_lots % 1000,
-               o->side == TG_BUY ? "BUY" : "SELL");
+  int n = snprintf(
+      payload, sizeof payload,
+      "apiKey=%s&orderId=%ld&price=%ld.%ld&quantity=%ld.%03ld&recvWindow=3000&side=%s&symbol=BTCUSDT&timestamp=1721347022504",
+      API_KEY, o->order_id, o->px_ticks / 10, o->px_ticks % 10, o->qty_lots / 1000, o->qty_lots % 1000,
+      o->side == TG_BUY ? "BUY" : "SELL");
   uint8_t mac[32];
   unsigned mac_len = 0;
   if (len <= 0 || !HMAC(EVP_sha256(), SECRET, sizeof SECRET - 1, (const uint8_t *)payload, (size_t)n, mac, &mac_len)) return -1;
@@ -305,25 +311,27 @@ static void hmac_mid_op(void) {
 static void hmac_boring_op(void) {
   uint8_t mac[32];
   unsigned len = 0;
-  if (!HMAC(EVP_sha256(), SECRET, sizeof SECRET - 1, (const uint8_t *)sign_text[at++ & (GEN_CNT - 1)], SIGN_BYTES, mac, &len)) abort();
+  if (!HMAC(EVP_sha256(), SECRET, sizeof SECRET - 1, (const uint8_t *)sign_text[at++ & (GEN_CNT - 1)], SIGN_BYTES, mac, &len))
+    abort();
   bench_keep(mac);
 }
 
 const bench_case_t bench_codec_cases[] = {
     {"md.top", "bookTicker text (combined stream) -> MD_TOP", TOP_BATCH, 4096, top_setup, NULL, top_op, NULL},
-    {"md.depth", "depthUpdate text, 10 + 10 levels on average -> messages", DEPTH_BATCH, 16384, depth_setup, NULL, depth_op, NULL},
-    {"md.top_generic", "bookTicker, keys shuffled, two unknown ones (path by key)", GENERIC_BATCH, 4096, generic_setup, NULL, generic_op,
+    {"md.depth", "depthUpdate text, 10 + 10 levels on average -> messages", DEPTH_BATCH, 16384, depth_setup, NULL, depth_op,
      NULL},
+    {"md.top_generic", "bookTicker, keys shuffled, two unknown ones (path by key)", GENERIC_BATCH, 4096, generic_setup, NULL,
+     generic_op, NULL},
     {"user.order", "ORDER_TRADE_UPDATE text -> EX_FILL, EX_ORDER", USER_BATCH, 16384, user_setup, NULL, user_op, NULL},
     {"encode.place", "OUT_PLACE -> order.place text, unsigned", ENCODE_BATCH, 4096, place_setup, encode_prep, encode_op, NULL},
     {"encode.amend", "OUT_AMEND -> order.modify text, unsigned", ENCODE_BATCH, 4096, amend_setup, encode_prep, encode_op, NULL},
-    {"encode.frame", "OUT_AMEND -> order.modify text, unsigned, framed and masked", ENCODE_BATCH, 4096, amend_setup, encode_prep, frame_op,
-     NULL},
-    {"encode.amend_signed", "OUT_AMEND -> order.modify text with HMAC signature (cached state after apiKey)", ENCODE_BATCH, 2048,
-     signed_setup, encode_prep, encode_op, NULL},
+    {"encode.frame", "OUT_AMEND -> order.modify text, unsigned, framed and masked", ENCODE_BATCH, 4096, amend_setup,
+     encode_prep, frame_op, NULL},
+    {"encode.amend_signed", "OUT_AMEND -> order.modify text with HMAC signature (cached state after apiKey)", ENCODE_BATCH,
+     2048, signed_setup, encode_prep, encode_op, NULL},
     {"hmac.200", "HMAC-SHA256 of 200 bytes, precomputed key, hex", 1, 16384, hmac_setup, NULL, hmac_op, NULL},
     {"hmac.200_mid", "the same with the state after the constant first block", 1, 16384, hmac_setup, NULL, hmac_mid_op, NULL},
-    {"hmac.200_boringssl", "beside it: BoringSSL's one-shot HMAC of the same bytes, no hex", 1, 16384, hmac_setup, NULL, hmac_boring_op,
-     NULL},
+    {"hmac.200_boringssl", "beside it: BoringSSL's one-shot HMAC of the same bytes, no hex", 1, 16384, hmac_setup, NULL,
+     hmac_boring_op, NULL},
     {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
 };

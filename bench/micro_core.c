@@ -158,8 +158,12 @@ static void side_msgs(tg_msg_t *msg, uint32_t *cnt, const tg_md_level_t *level, 
 
 static int event_msgs(event_t *ev, const gen_depth_t *d) {
   tg_msg_init(&ev->msg[0], TG_MD_DEPTH, 0, WORLD_START_NS);
-  ev->msg[0].u.md_depth = (tg_md_depth_t){.first_id = d->first_id, .last_id = d->last_id, .prev_id = d->prev_id,
-                                          .venue_ms = d->venue_ms, .bid_cnt = d->bid_cnt, .ask_cnt = d->ask_cnt};
+  ev->msg[0].u.md_depth = (tg_md_depth_t){.first_id = d->first_id,
+                                          .last_id = d->last_id,
+                                          .prev_id = d->prev_id,
+                                          .venue_ms = d->venue_ms,
+                                          .bid_cnt = d->bid_cnt,
+                                          .ask_cnt = d->ask_cnt};
   ev->cnt = 1;
   side_msgs(ev->msg, &ev->cnt, d->bid, d->bid_cnt, false);
   side_msgs(ev->msg, &ev->cnt, d->ask, d->ask_cnt, true);
@@ -181,8 +185,8 @@ static void snapshot_msgs(const gen_book_t *from) {
   side_msgs(snapshot, &snapshot_cnt, level, asks, true);
   snapshot[snapshot_cnt - 1].flags |= TG_F_LAST;
   snapshot[0].flags = TG_F_SNAPSHOT;
-  snapshot[0].u.md_depth = (tg_md_depth_t){.first_id = from->update_id + 1, .last_id = from->update_id + 1, .bid_cnt = bids,
-                                           .ask_cnt = asks};
+  snapshot[0].u.md_depth =
+      (tg_md_depth_t){.first_id = from->update_id + 1, .last_id = from->update_id + 1, .bid_cnt = bids, .ask_cnt = asks};
   free(level);
 }
 
@@ -199,8 +203,10 @@ static int book_check(void) {
   const gen_book_t *want = &books[1];
   if (tg_book_state(book) != TG_BOOK_LIVE) return bench_wrong("book.depth", "not LIVE at the end");
   for (uint32_t i = 0; i < GEN_WINDOW; i++) {
-    if (tg_book_qty_at(book, TG_BUY, GEN_BASE_TICKS + (int64_t)i) != want->bid_lots[i]) return bench_wrong("book.depth", "a bid");
-    if (tg_book_qty_at(book, TG_SELL, GEN_BASE_TICKS + (int64_t)i) != want->ask_lots[i]) return bench_wrong("book.depth", "an ask");
+    if (tg_book_qty_at(book, TG_BUY, GEN_BASE_TICKS + (int64_t)i) != want->bid_lots[i])
+      return bench_wrong("book.depth", "a bid");
+    if (tg_book_qty_at(book, TG_SELL, GEN_BASE_TICKS + (int64_t)i) != want->ask_lots[i])
+      return bench_wrong("book.depth", "an ask");
   }
   if (tg_book_top(book)->bid_px_ticks != GEN_BASE_TICKS + (int64_t)want->bid ||
       tg_book_top(book)->ask_px_ticks != GEN_BASE_TICKS + (int64_t)want->ask)
@@ -218,7 +224,8 @@ static int book_setup(void) {
     events = aligned_alloc(64, GEN_CNT * ((sizeof *events + 63) / 64 * 64));
     snapshot = aligned_alloc(64, GEN_WINDOW * sizeof *snapshot);
     books = calloc(2, sizeof *books);
-    if (tg_book_layout(&count, NULL, &cfg) || tg_arena_map(&book_arena, count.used_bytes)) return bench_wrong("book.depth", "memory");
+    if (tg_book_layout(&count, NULL, &cfg) || tg_arena_map(&book_arena, count.used_bytes))
+      return bench_wrong("book.depth", "memory");
     if (!book || tg_book_layout(&book_arena, book, &cfg)) return bench_wrong("book.depth", "memory");
   }
   if (!depths || !book || !events || !snapshot || !books) return -1;
@@ -269,12 +276,13 @@ static void core_prep(void) {
     (void)world_confirm(world);
   }
   if (core_kind == CORE_QUIET) {
-    world_top(world, &tick, bid_ticks, 500 + (int64_t)gen_below(&core_rng, 90), bid_ticks + 1, 500 + (int64_t)gen_below(&core_rng, 90));
+    world_top(world, &tick, bid_ticks, 500 + (int64_t)gen_below(&core_rng, 90), bid_ticks + 1,
+              500 + (int64_t)gen_below(&core_rng, 90));
   } else {
     int64_t step = (int64_t)gen_below(&core_rng, 20) + (core_kind == CORE_GRID ? 40 : 1);
     bid_ticks += bid_ticks > 640000 || (bid_ticks > 632000 && gen_below(&core_rng, 2)) ? -step : step;
-    world_top(world, &tick, bid_ticks, 1 + (int64_t)gen_below(&core_rng, 3000), bid_ticks + 1 + (int64_t)gen_below(&core_rng, 3),
-              1 + (int64_t)gen_below(&core_rng, 3000));
+    world_top(world, &tick, bid_ticks, 1 + (int64_t)gen_below(&core_rng, 3000),
+              bid_ticks + 1 + (int64_t)gen_below(&core_rng, 3), 1 + (int64_t)gen_below(&core_rng, 3000));
   }
   tick.ts_ns = world->now_ns;
 }
@@ -308,14 +316,20 @@ static int core_verify(void) {
     if (cnt != 1 || !o || o->px_ticks != bid_ticks - PEG_AWAY_TICKS || o->qty_lots != peg_lots(tick.u.md_top.bid_qty_lots))
       return bench_wrong(name[core_kind], "not exactly the order that is due");
   }
-  if (core_kind == CORE_GRID && orders_seen < 2 * GEN_CNT * 2 * 95 / 100) return bench_wrong(name[core_kind], "fewer than two amends a tick");
+  if (core_kind == CORE_GRID && orders_seen < 2 * GEN_CNT * 2 * 95 / 100)
+    return bench_wrong(name[core_kind], "fewer than two amends a tick");
   return 0;
 }
 
 static int core_setup(int kind) {
-  static const world_set_t grid[] = {{"grid.levels", 1},          {"grid.recenter_bps", 1},       {"grid.min_requote_ms", 0},
-                                     {"grid.vol_widen", 0},       {"grid.spread_widen", 0},       {"grid.skew_bps", 0},
-                                     {"grid.max_inventory", 100 * TG_E8}, {"router.amend_threshold_bps", 1000}};
+  static const world_set_t grid[] = {{"grid.levels", 1},
+                                     {"grid.recenter_bps", 1},
+                                     {"grid.min_requote_ms", 0},
+                                     {"grid.vol_widen", 0},
+                                     {"grid.spread_widen", 0},
+                                     {"grid.skew_bps", 0},
+                                     {"grid.max_inventory", 100 * TG_E8},
+                                     {"router.amend_threshold_bps", 1000}};
   static const world_set_t quiet[] = {{"grid.min_requote_ms", 60000}};
   core_kind = kind;
   tg_rng_seed(&core_rng, 33);
@@ -342,11 +356,12 @@ static int grid_setup(void) {
 
 const bench_case_t bench_core_cases[] = {
     {"gate.chain", "gate chain, all bits", GATE_BATCH, 4096, gate_setup, NULL, gate_op, NULL},
-    {"book.depth", "depth event of 10 + 10 levels on average applied to a book of 1,000 levels a side", 1, 16384, book_setup, book_prep,
-     book_op, NULL},
+    {"book.depth", "depth event of 10 + 10 levels on average applied to a book of 1,000 levels a side", 1, 16384, book_setup,
+     book_prep, book_op, NULL},
     {"core.top_quiet", "core_step: top changes, the grid wants nothing new", 1, 16384, quiet_setup, core_prep, core_op, NULL},
-    {"core.top_amend", "core_step: top changes, one amend leaves (book, features, strategy, router, gates, order)", 1, 16384, peg_setup,
-     core_prep, core_op, NULL},
-    {"core.top_grid", "core_step: top changes, the grid with one level a side amends both", 1, 16384, grid_setup, core_prep, core_op, NULL},
+    {"core.top_amend", "core_step: top changes, one amend leaves (book, features, strategy, router, gates, order)", 1, 16384,
+     peg_setup, core_prep, core_op, NULL},
+    {"core.top_grid", "core_step: top changes, the grid with one level a side amends both", 1, 16384, grid_setup, core_prep,
+     core_op, NULL},
     {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
 };

@@ -41,7 +41,8 @@ static int head_setup(void) {
     if (frames[i][0] == 0x89) len = i % 100;
     frames[i][1] = len < 126 ? (uint8_t)len : 126;
     tg_ws_frame_t f;
-    if (tg_ws_head(frames[i], FRAME_MAX, 65536, &f) != (len < 126 ? 2 : 4) || f.len != len || !f.fin) return bench_wrong("ws.head", "header");
+    if (tg_ws_head(frames[i], FRAME_MAX, 65536, &f) != (len < 126 ? 2 : 4) || f.len != len || !f.fin)
+      return bench_wrong("ws.head", "header");
   }
   return 0;
 }
@@ -161,7 +162,8 @@ const bench_case_t bench_net_cases[] = {
     {"ws.rx_300", "WebSocket message of 300 bytes out of a chunk, UTF-8 checked", RX_BATCH, 4096, rx_setup, NULL, rx_op, NULL},
     {"ws.mask_300", "300 bytes masked in place, key included", MASK_BATCH, 4096, mask_setup, NULL, mask_op, NULL},
     {"ws.mask_300_bytewise", "beside it: the same byte by byte", MASK_BATCH, 1024, mask_setup, NULL, mask_bytes_op, NULL},
-    {"rec.open_304", "TLS 1.3 record of 304 bytes opened in place, AES-128-GCM", 1, 16384, rec_setup, rec_sealed, open_op, NULL},
+    {"rec.open_304", "TLS 1.3 record of 304 bytes opened in place, AES-128-GCM", 1, 16384, rec_setup, rec_sealed, open_op,
+     NULL},
     {"rec.seal_304", "the same sealed in place", 1, 16384, rec_setup, rec_plain, seal_op, NULL},
     {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
 };

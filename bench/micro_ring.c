@@ -115,9 +115,11 @@ static int stream_round(double *ns, uint32_t cnt) {
 }
 
 const bench_case_t bench_ring_cases[] = {
-    {"ring.pair", "put and get of one message in one thread, in bursts of 32 (for the instruction count; the time is no hop)", PAIR_BATCH,
-     4096, ring_setup, NULL, pair_op, NULL},
-    {"ring.hop", "one message one way between two pinned threads (half a round trip)", 1, HOP_SAMPLES, ring_setup, NULL, NULL, hop_round},
-    {"ring.stream", "a message of a stream between two pinned threads", CHUNK, STREAM_SAMPLES, ring_setup, NULL, NULL, stream_round},
+    {"ring.pair", "put and get of one message in one thread, in bursts of 32 (for the instruction count; the time is no hop)",
+     PAIR_BATCH, 4096, ring_setup, NULL, pair_op, NULL},
+    {"ring.hop", "one message one way between two pinned threads (half a round trip)", 1, HOP_SAMPLES, ring_setup, NULL, NULL,
+     hop_round},
+    {"ring.stream", "a message of a stream between two pinned threads", CHUNK, STREAM_SAMPLES, ring_setup, NULL, NULL,
+     stream_round},
     {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
 };

@@ -36,11 +36,12 @@ static size_t put_tick(uint8_t *at) {
   bid_lots = 1 + (int64_t)gen_below(&rng, 3000);
   int64_t ask = bid_ticks + 1 + (int64_t)gen_below(&rng, 3), ask_lots = 1 + (int64_t)gen_below(&rng, 3000);
   long ms = (long)(world->now_ns / 1000000);
-  int n = snprintf((char *)at + 4, WIRE_MAX - 64,
-                   "{\"stream\":\"btcusdt@bookTicker\",\"data\":{\"e\":\"bookTicker\",\"u\":%lu,\"s\":\"BTCUSDT\",\"b\":\"%ld.%ld0\",\"B\":"
-                   "\"%ld.%03ld\",\"a\":\"%ld.%ld0\",\"A\":\"%ld.%03ld\",\"T\":%ld,\"E\":%ld}}",
-                   ++world->update_id, bid_ticks / 10, bid_ticks % 10, bid_lots / 1000, bid_lots % 1000, ask / 10, ask % 10,
-                   ask_lots / 1000, ask_lots % 1000, ms, ms);
+  int n = snprintf(
+      (char *)at + 4, WIRE_MAX - 64,
+      "{\"stream\":\"btcusdt@bookTicker\",\"data\":{\"e\":\"bookTicker\",\"u\":%lu,\"s\":\"BTCUSDT\",\"b\":\"%ld.%ld0\",\"B\":"
+      "\"%ld.%03ld\",\"a\":\"%ld.%ld0\",\"A\":\"%ld.%03ld\",\"T\":%ld,\"E\":%ld}}",
+      ++world->update_id, bid_ticks / 10, bid_ticks % 10, bid_lots / 1000, bid_lots % 1000, ask / 10, ask % 10, ask_lots / 1000,
+      ask_lots % 1000, ms, ms);
   at[0] = 0x81;
   at[1] = 126;
   at[2] = (uint8_t)(n >> 8);
@@ -51,7 +52,8 @@ static size_t put_tick(uint8_t *at) {
 static void tick_prep(void) {
   tg_bn_inflight_row_t row;
   for (uint32_t i = 0; i < world->out.cnt; i++)
-    if (world->out.msg[i].kind == TG_OUT_AMEND) (void)tg_bn_inflight_take(&api.inflight, world->out.msg[i].u.out_amend.request_no, &row);
+    if (world->out.msg[i].kind == TG_OUT_AMEND)
+      (void)tg_bn_inflight_take(&api.inflight, world->out.msg[i].u.out_amend.request_no, &row);
   (void)world_confirm(world);
   world->now_ns += 1000000;
   uint8_t *plain = in + (tls ? theirs.prefix_bytes : 0);
@@ -114,7 +116,8 @@ static int tick_check(const char *name) {
   memcpy(key, frame + 4, 4);
   for (size_t i = 8; i < len; i++) frame[i] ^= (uint8_t)key[i & 3];
   int64_t px = bid_ticks - PEG_AWAY_TICKS, qty = peg_lots(bid_lots);
-  int n = snprintf(want, sizeof want, "\"price\":\"%ld.%ld\",\"quantity\":\"%ld.%03ld\"", px / 10, px % 10, qty / 1000, qty % 1000);
+  int n =
+      snprintf(want, sizeof want, "\"price\":\"%ld.%ld\",\"quantity\":\"%ld.%03ld\"", px / 10, px % 10, qty / 1000, qty % 1000);
   if (!memmem(frame + 8, len - 8, want, (size_t)n) || !memmem(frame + 8, len - 8, "order.modify", 12))
     return bench_wrong(name, "the order is not the one that is due");
   return 0;
@@ -157,8 +160,9 @@ static int tls_setup(void) {
 }
 
 const bench_case_t bench_tick_cases[] = {
-    {"tick.plain", "in process: WebSocket frame with a bookTicker -> masked frame with the order", 1, 16384, plain_setup, tick_prep, tick_op,
+    {"tick.plain", "in process: WebSocket frame with a bookTicker -> masked frame with the order", 1, 16384, plain_setup,
+     tick_prep, tick_op, NULL},
+    {"tick.tls", "the same from TLS record to TLS record (open and seal in place)", 1, 16384, tls_setup, tick_prep, tick_op,
      NULL},
-    {"tick.tls", "the same from TLS record to TLS record (open and seal in place)", 1, 16384, tls_setup, tick_prep, tick_op, NULL},
     {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
 };

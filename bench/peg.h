@@ -1,7 +1,7 @@
 /* peg.h - the smallest strategy that answers every change of the touch with one order.
- * What:    some resting buys; each change of the bid moves the next of them (round robin) to a fixed distance below the bid. The
- *          order's quantity tells which change it answers: peg_lots(bid_qty_lots).
- * Owner:   tg_strategy_t of a core; settings are peg_levels. */
+ * What:    some resting buys; each change of the bid moves the next of them (round robin) to a fixed distance below the bid.
+ * The order's quantity tells which change it answers: peg_lots(bid_qty_lots). Owner:   tg_strategy_t of a core; settings are
+ * peg_levels. */
 #ifndef TG_BENCH_PEG_H
 #define TG_BENCH_PEG_H
 

@@ -165,7 +165,9 @@ void world_answer(world_t *world, const tg_msg_t *request, tg_msg_t *answer) {
   a->px_ticks = order->px_ticks;
   a->qty_lots = order->qty_lots;
   a->http_status = 200;
-  a->request = request->kind == TG_OUT_PLACE ? TG_REQUEST_PLACE : request->kind == TG_OUT_AMEND ? TG_REQUEST_AMEND : TG_REQUEST_CANCEL;
+  a->request = request->kind == TG_OUT_PLACE   ? TG_REQUEST_PLACE
+               : request->kind == TG_OUT_AMEND ? TG_REQUEST_AMEND
+                                               : TG_REQUEST_CANCEL;
   a->outcome = TG_OUTCOME_CONFIRMED;
   a->status = request->kind == TG_OUT_CANCEL ? TG_STATUS_CANCELED : TG_STATUS_NEW;
 }
@@ -175,7 +177,8 @@ uint32_t world_confirm(world_t *world) {
   uint32_t cnt = 0;
   for (uint32_t i = 0; i < world->out.cnt && cnt < 64; i++) {
     uint8_t kind = world->out.msg[i].kind;
-    if (kind == TG_OUT_PLACE || kind == TG_OUT_AMEND || kind == TG_OUT_CANCEL) world_answer(world, &world->out.msg[i], &todo[cnt++]);
+    if (kind == TG_OUT_PLACE || kind == TG_OUT_AMEND || kind == TG_OUT_CANCEL)
+      world_answer(world, &world->out.msg[i], &todo[cnt++]);
   }
   for (uint32_t i = 0; i < cnt; i++) world_step(world, &todo[i]);
   return cnt;
