@@ -10,6 +10,7 @@
 #ifndef TG_CODECS_BN_MD_H
 #define TG_CODECS_BN_MD_H
 
+#include "codecs/shape.h"
 #include "codecs/symtab.h"
 #include "engine/msg/msg.h"
 
@@ -33,6 +34,8 @@ typedef struct tg_bn_md {
   uint16_t snapshot_instr_idx; /* instrument of snapshots that name no symbol; TG_INSTR_NONE: counted as unknown symbol */
   uint64_t control_id;         /* id of the last control answer */
   int32_t control_code;        /* its error code, 0 = success */
+  const tg_sym_t *sym_last;    /* symbol of the last event: tried first */
+  tg_shapes_t level, bid, ask; /* how the numbers of levels and touches looked lately */
   tg_bn_md_cnt_t cnt;
 } tg_bn_md_t;
 
