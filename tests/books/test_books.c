@@ -326,7 +326,7 @@ static bool in_market(const char *path) {
 
 int main(void) {
   const char *root = getenv("TICKGATE_DATA");
-  if (root == NULL || root[0] == 0) root = TG_DATA_DEFAULT;
+  if (root == NULL || root[0] == 0) root = TICKGATE_DATA_DEFAULT;
   struct stat st;
   setvbuf(stdout, NULL, _IOLBF, 0);
   if (stat(root, &st) != 0) {

@@ -31,18 +31,7 @@ void guarded_free(guarded_t *g) {
 const char *data_dir(void) {
   static char path[4096];
   const char *env = getenv("TICKGATE_DATA");
-  if (env && *env) {
-    snprintf(path, sizeof path, "%s", env);
-  } else {
-    snprintf(path, sizeof path, "%s", __FILE__); /* <repo>/tests/unit/codecs/support.c */
-    for (int i = 0; i < 4; i++) {
-      char *slash = strrchr(path, '/');
-      if (!slash) return NULL;
-      *slash = 0;
-    }
-    size_t len = strlen(path);
-    snprintf(path + len, sizeof path - len, "/../shared/data");
-  }
+  snprintf(path, sizeof path, "%s", env && *env ? env : TICKGATE_DATA_DEFAULT);
   struct stat st;
   return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? path : NULL;
 }

@@ -245,13 +245,7 @@ static void check_file(const char *path, const char *name) {
 Test(http_parse, llhttp_conformance) {
   char path[1024];
   const char *data = getenv("TICKGATE_DATA");
-  const char *file_name = strrchr(__FILE__, '/'); /* this file is <repo>/tests/unit/net/x.c */
-  if (data) {
-    snprintf(path, sizeof path, "%s/conformance/llhttp/response", data);
-  } else {
-    snprintf(path, sizeof path, "%.*s/../../../../shared/data/conformance/llhttp/response", (int)(file_name - __FILE__),
-             __FILE__);
-  }
+  snprintf(path, sizeof path, "%s/conformance/llhttp/response", data && *data ? data : TICKGATE_DATA_DEFAULT);
   DIR *dir = opendir(path);
   if (!dir) cr_skip("no llhttp files under TICKGATE_DATA/conformance");
   for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
