@@ -97,7 +97,7 @@ int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, unsigned
                           .urgent = how != 0,
                           .done = call_done,
                           .user = call};
-    err = tg_http_send(cold->http, &http, cold->now_ns);
+    err = tg_http_send(urgent ? cold->http_urgent : cold->http, &http, cold->now_ns);
   } else {
     err = len;
   }
@@ -250,7 +250,9 @@ static int cold_http(tg_bn_cold_t *cold) {
                        .seed = 0x2545F4914F6CDD1Du,
                        .budget = &cold->budget};
   cold->http = tg_http_new(cold->net, &cfg);
-  return cold->http ? 0 : -TG_ENOMEM;
+  cfg.budget = NULL; /* a kill reconnects whatever the others have used up */
+  cold->http_urgent = tg_http_new(cold->net, &cfg);
+  return cold->http && cold->http_urgent ? 0 : -TG_ENOMEM;
 }
 
 tg_bn_cold_t *tg_bn_cold_open(const tg_conf_t *conf, const tg_bn_secrets_t *secrets, tg_netcold_t *net,
@@ -290,6 +292,7 @@ void tg_bn_cold_close(tg_bn_cold_t *cold) {
   if (!cold) return;
   for (int i = 0; i < TG_BN_SESSIONS; i++) tg_bn_sup_close(&cold->sup[i]);
   if (cold->http) tg_http_free(cold->http);
+  if (cold->http_urgent) tg_http_free(cold->http_urgent);
   tg_tls_free(cold->tls);
   free(cold->cfg_msg);
   free(cold->batch.msg);
@@ -324,6 +327,7 @@ static void rate_tell(tg_bn_cold_t *cold) {
 void tg_bn_cold_turn(tg_bn_cold_t *cold, uint64_t now_ns, bool hot_alive) {
   cold->now_ns = now_ns;
   tg_http_turn(cold->http, now_ns);
+  tg_http_turn(cold->http_urgent, now_ns);
   if (cold->phase < TG_BN_RUNNING) bn_start_turn(cold);
   for (int i = 0; i < TG_BN_SESSIONS; i++) tg_bn_sup_turn(&cold->sup[i], now_ns);
   rate_tell(cold);

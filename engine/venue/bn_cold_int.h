@@ -35,6 +35,7 @@ struct tg_bn_cold {
   tg_netcold_t *net;
   tg_tls_t *tls;
   tg_http_t *http;
+  tg_http_t *http_urgent; /* a connection of its own: cancels of a kill never wait behind a slow snapshot */
   tg_retry_budget_t budget;
   tg_bn_sup_t sup[TG_BN_SESSIONS]; /* public, market, user, order */
   tg_symtab_t symtab;
