@@ -97,7 +97,7 @@ int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, unsigned
                           .urgent = how != 0,
                           .done = call_done,
                           .user = call};
-    err = tg_http_send(urgent ? cold->http_urgent : cold->http, &http, cold->now_ns);
+    err = tg_http_send(how != 0 ? cold->http_urgent : cold->http, &http, cold->now_ns);
   } else {
     err = len;
   }
