@@ -102,8 +102,9 @@ static uint8_t obstacle(const plan_t *plan, const tg_strategy_level_t *level) {
     return TG_WHY_CROSSES;
   if (plan->last_px[level->side] == level->px_ticks) return TG_WHY_COLLAPSED;
   if (level->qty_lots <= 0 || level->qty_lots < instr->min_qty_lots) return TG_WHY_BELOW_MIN_QTY;
-  if ((tg_i128)level->px_ticks * level->qty_lots * instr->tick_lot_e8 < instr->min_notional_e8)
-    return TG_WHY_BELOW_MIN_NOTIONAL;
+  bool reduces = (level->order_flags & TG_ORDER_REDUCE_ONLY) != 0; /* the venue's smallest value does not bind those */
+  tg_i128 value_e8 = (tg_i128)level->px_ticks * level->qty_lots * instr->tick_lot_e8;
+  if (!reduces && value_e8 < instr->min_notional_e8) return TG_WHY_BELOW_MIN_NOTIONAL;
   return TG_WHY_NONE;
 }
 

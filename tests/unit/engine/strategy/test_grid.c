@@ -207,7 +207,8 @@ static void check_levels(const rig_t *r) {
     cr_assert(v->touch_valid && !(v->allow & TG_ALLOW_STOPPING) && v->instr->trading);
     cr_assert(level->side == TG_BUY ? level->px_ticks < v->ask_px_ticks : level->px_ticks > v->bid_px_ticks);
     cr_assert_geq(level->qty_lots, v->instr->min_qty_lots);
-    cr_assert((__int128)level->px_ticks * level->qty_lots * v->instr->tick_lot_e8 >= v->instr->min_notional_e8);
+    if (!(level->order_flags & TG_ORDER_REDUCE_ONLY))
+      cr_assert((__int128)level->px_ticks * level->qty_lots * v->instr->tick_lot_e8 >= v->instr->min_notional_e8);
     cr_assert_neq(level->order_flags & TG_ORDER_POST_ONLY, 0);
     int64_t rest =
         r->order[i].qty_lots > 0 && r->order[i].side == level->side ? r->order[i].qty_lots - r->order[i].cum_lots : 0;
