@@ -10,6 +10,7 @@ typedef struct tg_user_in {
   uint64_t recv_ns;
   tg_msg_batch_t *out;
   const tg_fields_t *order; /* the event's "o", NULL when it has none */
+  const char *end;          /* of the text */
 } tg_user_in_t;
 
 void tg_bn_user_init(tg_bn_user_t *ctx, const tg_symtab_t *tab) {
@@ -29,7 +30,7 @@ static void mark_unknown(tg_user_in_t *in, tg_msg_t *msg) {
 
 static const tg_sym_t *symbol_of(tg_user_in_t *in, const tg_fields_t *f) {
   tg_json_slice_t name = tg_field_text(f, TG_LETTER('s'));
-  const tg_sym_t *sym = tg_symtab_find(in->ctx->tab, name.p, name.len);
+  const tg_sym_t *sym = tg_symtab_find_at(in->ctx->tab, name.p, name.len, (size_t)(in->end - name.p));
   if (!sym) in->ctx->cnt.unknown_symbol++;
   return sym;
 }
@@ -75,6 +76,28 @@ static int average(tg_user_in_t *in, const tg_fields_t *f, unsigned slot, int64_
 }
 
 /* --- orders and fills --- */
+
+/* Two decimals of an order: together when the build can and both are plain, else one by one. Both must be there. */
+static void two(const tg_user_in_t *in, const tg_fields_t *f, unsigned a, tg_scale_t a_scale, int64_t *a_out, unsigned b,
+                tg_scale_t b_scale, int64_t *b_out, int *err) {
+  if (*err) return;
+#if TG_SCAN_PAIR
+  if (TG_LIKELY(tg_field_has(f, a) && tg_field_has(f, b) && (a_scale.unit == 1) & (b_scale.unit == 1))) {
+    tg_json_slice_t x = tg_json_raw_text(f->value[a]), y = tg_json_raw_text(f->value[b]);
+    int64_t value[2];
+    bool plain = x.len - 1 < 15 && y.len - 1 < 15 && in->end - x.p >= 16 && in->end - y.p >= 16;
+    if (TG_LIKELY(plain && tg_scan_pair(x.p, (unsigned)x.len, a_scale.dec, y.p, (unsigned)y.len, b_scale.dec, value))) {
+      *a_out = value[0];
+      *b_out = value[1];
+      return;
+    }
+  }
+#else
+  (void)in;
+#endif
+  tg_field_scaled(f, a, a_scale, a_out, err);
+  tg_field_scaled(f, b, b_scale, b_out, err);
+}
 
 /* Commission into the fill; one that is not in the margin asset is told beside it. */
 static int commission(tg_user_in_t *in, const tg_fields_t *f, const tg_sym_t *sym, tg_ex_fill_t *fill, int64_t venue_ms) {
@@ -153,8 +176,7 @@ static int on_order(tg_user_in_t *in, const tg_fields_t *event) {
   order->order_id = order_id;
   order->side = side;
   order->venue_lag_ms = lag_ms(in->recv_ns, venue_ms);
-  tg_field_scaled(o, TG_LETTER('p'), sym->px, &order->px_ticks, &err);
-  tg_field_scaled(o, TG_LETTER('q'), sym->qty, &order->qty_lots, &err);
+  two(in, o, TG_LETTER('p'), sym->px, &order->px_ticks, TG_LETTER('q'), sym->qty, &order->qty_lots, &err);
   tg_field_scaled(o, TG_LETTER('z'), sym->qty, &order->cum_qty_lots, &err);
   order->status = (uint8_t)tg_word_status(tg_field_text(o, TG_LETTER('X')));
   order->exec = (uint8_t)tg_word_exec(tg_field_text(o, TG_LETTER('x')));
@@ -185,8 +207,7 @@ static int on_lite(tg_user_in_t *in, const tg_fields_t *f) {
   bool known_side = tg_word_side(tg_field_text(f, TG_LETTER('S')), &side);
   msg->flags = (uint8_t)(fill_flags(f, ours, side) | TG_F_LITE);
   tg_field_u64(f, TG_LETTER('t'), &fill->trade_id, &err);
-  tg_field_scaled(f, TG_LETTER('L'), sym->px, &fill->px_ticks, &err);
-  tg_field_scaled(f, TG_LETTER('l'), sym->qty, &fill->qty_lots, &err);
+  two(in, f, TG_LETTER('L'), sym->px, &fill->px_ticks, TG_LETTER('l'), sym->qty, &fill->qty_lots, &err);
   if (!err && !known_side) mark_unknown(in, msg);
   in->ctx->cnt.fills_lite++;
   return err;
@@ -382,9 +403,15 @@ static int on_event(tg_user_in_t *in, const tg_fields_t *f) {
 
 /* The event object at p, which must end the text (behind its wrapper's brace). */
 static int whole_event(tg_user_in_t *in, tg_fields_t *f, tg_fields_t *order, const char *p, const char *end, bool wrapped) {
+  const char *start = p, *stop = end - wrapped; /* the wrapper's brace is not the event's */
   bool seen;
-  int err = tg_fields_scan_in(f, order, TG_LETTER('o'), &seen, &p, end);
-  if (err || !tg_fields_ended(p, end, wrapped)) return -TG_ESYNTAX;
+  bool closed = stop > p && (!wrapped || *stop == '}');
+  bool known = closed && tg_layout_read(&in->ctx->layouts, p, stop, f, order, &seen);
+  if (TG_UNLIKELY(!known)) {
+    int err = tg_fields_scan_in(f, order, TG_LETTER('o'), &seen, &p, end);
+    if (err || !tg_fields_ended(p, end, wrapped)) return -TG_ESYNTAX;
+    if (closed) tg_layout_learn(&in->ctx->layouts, start, stop, TG_LETTER('o'));
+  }
   in->order = seen ? order : NULL;
   return 0;
 }
@@ -407,7 +434,7 @@ static int decode(tg_user_in_t *in, const char *text, size_t len) {
 }
 
 int tg_bn_user_decode(tg_bn_user_t *ctx, const char *json, size_t len, uint64_t recv_ns, tg_msg_batch_t *out) {
-  tg_user_in_t in = {ctx, recv_ns, out, NULL};
+  tg_user_in_t in = {ctx, recv_ns, out, NULL, json + len};
   uint32_t from = out->cnt;
   ctx->cnt.frames++;
   tg_bn_user_cnt_t before = ctx->cnt;

@@ -12,6 +12,7 @@
 #ifndef TG_CODECS_BN_USER_H
 #define TG_CODECS_BN_USER_H
 
+#include "codecs/layout.h"
 #include "codecs/symtab.h"
 #include "engine/msg/msg.h"
 
@@ -31,6 +32,7 @@ typedef struct tg_bn_user_cnt {
 typedef struct tg_bn_user {
   const tg_symtab_t *tab;
   int64_t last_event_ms; /* `E` of the last event */
+  tg_layouts_t layouts;  /* member orders seen lately */
   tg_bn_user_cnt_t cnt;
 } tg_bn_user_t;
 
