@@ -95,14 +95,15 @@ static inline uint64_t tg_scan_value16(__m128i digits) {
   return (pair & UINT32_MAX) * 100000000u + (pair >> 32);
 }
 
-/* `text` starts with `len` characters (1..16) of which those outside `digit` (a bit each) are one point or something else: the
- * unsigned value * 10^dec. False when it is no plain decimal or has digits beyond dec: the slow way decides then. */
+/* `text` starts with `len` characters (1..16, first + dec up to 15: the shuffle has 16 places) of which those outside `digit`
+ * (a bit each) are one point or something else: the unsigned value * 10^dec. False when it is no plain decimal or has digits
+ * beyond dec: the slow way decides then. */
 static inline bool tg_scan_dec16(__m128i text, unsigned digit, unsigned len, unsigned dec, const char *p, int64_t *out) {
   unsigned odd = ~digit & ((1u << len) - 1u);                  /* the point, or what spoils it */
   unsigned first = (unsigned)__builtin_ctz(odd | (1u << len)); /* digits before the point */
   __m128i d = _mm_and_si128(_mm_sub_epi8(text, _mm_set1_epi8('0')), tg_scan_load(TG_SCAN_MASK + 16 - len));
   unsigned zero = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(d, _mm_setzero_si128()));
-  bool bad = (odd & (odd - 1)) != 0 || first == 0 || first + dec > 16 || (odd != 0 && (p[first] != '.' || first + 1 == len)) ||
+  bool bad = (odd & (odd - 1)) != 0 || first == 0 || first + dec > 15 || (odd != 0 && (p[first] != '.' || first + 1 == len)) ||
              ((~zero & 0xffffu) >> (first + 1 + dec)) != 0;
   if (TG_UNLIKELY(bad)) return false;
   /* right-align first + dec digits, stepping over the point */

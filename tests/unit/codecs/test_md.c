@@ -65,6 +65,10 @@ static const char *const EXAMPLES[] = {
     "\"L\":8132503390,\"o\":\"61190.00\",\"c\":\"61240.10\",\"h\":\"61251.00\",\"l\":\"61188.20\",\"v\":\"143.250\",\"n\":3390,"
     "\"x\":true,\"q\":"
     "\"8771220.14\",\"V\":\"80.100\",\"Q\":\"4904310.77\",\"B\":\"0\"}}",
+    /* 16 digits after scaling, one by one and in pairs */
+    "{\"e\":\"depthUpdate\",\"E\":1,\"T\":2,\"s\":\"ETHUSDT\",\"U\":5,\"u\":6,\"pu\":4,\"b\":[[\"1730.1700000000000\","
+    "\"46900302\"],[\"1730.17\","
+    "\"46900302\"],[\"1730.17\",\"46900302\"]],\"a\":[[\"1730.17\",\"46900302\"]]}",
     "{\"lastUpdateId\":11563389081061,\"E\":1785000000210,\"T\":1785000000204,\"bids\":[[\"61240.00\",\"4.213\"],[\"61239.90\","
     "\"0.750\"]],\"asks\":[["
     "\"61240.10\",\"2.004\"],[\"61240.20\",\"0.012\"]]}",
@@ -282,7 +286,7 @@ Test(md, a_full_batch_is_said_and_left_alone) {
 
 Test(md, snapshots) {
   tg_msg_batch_t out = batch_new(8);
-  const char *text = EXAMPLES[15];
+  const char *text = EXAMPLES[16];
   cr_assert_eq(tg_bn_md_snapshot(&md, text, strlen(text), NS, 0, 42, &out), 3);
   cr_assert_eq(out.msg[0].flags, TG_F_SNAPSHOT);
   cr_assert_eq(out.msg[0].u.md_depth.first_id, 11563389081061);
