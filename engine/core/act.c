@@ -142,7 +142,9 @@ uint64_t tg_core_cancel(tg_core_t *core, tg_order_t *o, uint32_t *subs) {
                         .type = o->type,
                         .order_flags = o->order_flags};
   *subs = 0;
-  if (tg_rate_left(&core->rate, TG_INTENT_CANCEL, core->now_ns) <= 0) return TG_GATE_BIT(RATE); /* a ban stops all traffic */
+  /* gates.md: CANCEL passes the rate gate even when our own caps are used up; only the venue's wish for silence (429, 418)
+   * holds it */
+  if (tg_rate_paused(&core->rate, core->now_ns)) return TG_GATE_BIT(RATE);
   uint64_t mask = gates(core, instr, &req, subs);
   if (mask != 0) return mask;
   tg_rate_on_send(&core->rate, TG_REQUEST_CANCEL);

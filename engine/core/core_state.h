@@ -158,6 +158,8 @@ void tg_core_on_md(tg_core_t *core, const tg_msg_t *in);
 void tg_core_on_ex(tg_core_t *core, const tg_msg_t *in);
 void tg_core_on_acc(tg_core_t *core, const tg_msg_t *in);
 void tg_core_on_world(tg_core_t *core, const tg_msg_t *in);
+/* The message into the instrument's features; a changed toxicity reaches the lifecycle. `ev` as the book told. */
+void tg_core_features(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in, uint32_t ev);
 void tg_core_on_timer(tg_core_t *core, const tg_msg_t *in);
 void tg_core_on_cmd(tg_core_t *core, const tg_msg_t *in);
 /* Limits, rates, lifecycle and strategy facts from the settings and filters. */

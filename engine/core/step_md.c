@@ -17,6 +17,12 @@ static void toxicity(tg_core_t *core) {
   core->fsm_in.toxicity_e8 = worst;
 }
 
+void tg_core_features(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in, uint32_t ev) {
+  int64_t score = tg_feature_view(&instr->feature)->toxicity_e8;
+  tg_feature_on_msg(&instr->feature, in, &instr->book, ev);
+  if (tg_feature_view(&instr->feature)->toxicity_e8 != score) toxicity(core);
+}
+
 static TG_COLD void book_state(tg_core_t *core, tg_core_instr_t *instr) {
   instr->gate.book_state = (uint8_t)tg_book_state(&instr->book);
   core->fsm_in.book_unsynced = 0;
@@ -83,8 +89,6 @@ void tg_core_on_md(tg_core_t *core, const tg_msg_t *in) {
     default:
       break;
   }
-  int64_t score = tg_feature_view(&instr->feature)->toxicity_e8;
-  tg_feature_on_msg(&instr->feature, in, &instr->book, ev);
-  if (tg_feature_view(&instr->feature)->toxicity_e8 != score) toxicity(core);
+  tg_core_features(core, instr, in, ev);
   if (ev != 0) tg_core_book_events(core, instr, ev);
 }

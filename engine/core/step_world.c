@@ -162,7 +162,7 @@ void tg_core_on_timer(tg_core_t *core, const tg_msg_t *in) {
     if (!instr->known || !core->configured) continue;
     uint32_t ev = tg_book_on_time(&instr->book, core->now_ns);
     if (ev != 0) tg_core_book_events(core, instr, ev);
-    tg_feature_on_msg(&instr->feature, in, &instr->book, ev);
+    tg_core_features(core, instr, in, ev); /* a score is forgotten in silence, too */
     instr->timer_due = 1;
     bool due = instr->drift_seen && !instr->drift_asked;
     if (due && core->now_ns - instr->drift_ns > ms(core->conf.order_answer_timeout_ms)) {

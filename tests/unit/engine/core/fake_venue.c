@@ -507,8 +507,10 @@ void fv_open(fv_t *fv, uint64_t seed, const fv_faults_t *faults, uint8_t poison)
   fv->ask = fv->depth_ask = 600001;
   fv->update_id = 1000;
   fv->stride = 60;
-  fv->order = calloc(FV_ORDERS, sizeof *fv->order);
-  fv->queue = calloc(FV_QUEUE, sizeof *fv->queue);
+  fv->order = aligned_alloc(64, FV_ORDERS * sizeof *fv->order); /* clang moves these structs with aligned instructions */
+  fv->queue = aligned_alloc(64, FV_QUEUE * sizeof *fv->queue);
+  memset(fv->order, 0, FV_ORDERS * sizeof *fv->order);
+  memset(fv->queue, 0, FV_QUEUE * sizeof *fv->queue);
   tg_chain_init(&fv->chain, "test");
   tg_core_conf_t conf;
   tg_core_conf_defaults(&conf);
