@@ -324,6 +324,9 @@ int tg_engine_start(tg_engine_t *engine, char *err_text, size_t err_cap) {
     err = tg_lane_start(&e->lane[i]);
     if (err) {
       if (tg_engine_fatal(e, err_text, err_cap)) return e->cold.fatal_exit;
+      if (err == -TG_EINVAL && e->lane[i].err_stage == e->lane[i].name)
+        return fail(TG_EXIT_CONFIG, err_text, err_cap, e->lane[i].name,
+                    "the lane cannot be pinned: this host has no such cpu, or it is not ours (lane.*_cpu)");
       return fail(exit_of(err), err_text, err_cap, e->lane[i].err_stage, tg_err_text(err));
     }
     if (i == LANE_COLD) err = wire_hot(e);

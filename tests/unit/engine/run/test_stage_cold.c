@@ -1,0 +1,240 @@
+/* The cold lane's stage without a venue: settings first, the journal read to its end, the phases of the orderly end. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/run/engine_int.h"
+#include "tests/unit/net/certs.h"
+
+typedef struct world {
+  tg_conf_t conf;
+  tg_rings_t rings;
+  tg_arena_t arena;
+  tg_io_t io;
+  tg_clock_t clock;
+  tg_bn_secrets_t secrets;
+  tg_stage_cold_t stage;
+  _Atomic uint64_t hot_alive_ns;
+  _Atomic int core_stopped;
+  uint64_t now_ns;
+} world_t;
+
+static int layout(world_t *w, tg_arena_t *arena) {
+  tg_io_cfg_t cfg;
+  tg_io_cfg_defaults(&cfg);
+  int err = tg_rings_layout(arena, &w->rings, &w->conf);
+  if (!err) err = tg_io_layout(arena, &w->io, &cfg);
+  return err ? err : tg_stage_cold_ops.layout(&w->stage, arena);
+}
+
+static world_t *make_with(const char *ca) {
+  world_t *w = aligned_alloc(TG_CACHE_LINE, (sizeof *w + 63) / 64 * 64);
+  memset(w, 0, sizeof *w);
+  tg_conf_defaults(&w->conf);
+  w->conf.lane_ring_slots = 4096;
+  w->conf.lane_journal_slots = 4096;
+  w->conf.venue_rest_port = w->conf.venue_stream_port = w->conf.venue_trade_port = 1; /* nobody listens */
+  w->conf.evidence_fsm = 0;
+  snprintf(w->conf.venue_ca_file, sizeof w->conf.venue_ca_file, "%s", ca);
+  tg_arena_t count;
+  tg_arena_count(&count);
+  cr_assert_eq(layout(w, &count), 0);
+  cr_assert_eq(tg_arena_map(&w->arena, count.used_bytes), 0);
+  cr_assert_eq(layout(w, &w->arena), 0);
+  cr_assert_eq(tg_io_setup(&w->io), 0);
+  cr_assert_eq(tg_io_enable(&w->io), 0);
+  int err = tg_clock_init(&w->clock, 5);
+  cr_assert(err == 0 || err == -TG_EUNSUPPORTED);
+  tg_stage_cold_t *s = &w->stage;
+  s->conf = &w->conf;
+  s->rings = &w->rings;
+  s->io = &w->io;
+  s->clock = &w->clock;
+  s->secrets = &w->secrets;
+  s->names = &tg_run_names;
+  s->hot_alive_ns = &w->hot_alive_ns;
+  s->core_stopped = &w->core_stopped;
+  tg_book_cfg_t book = {.level_cap = 64, .event_buffer_cnt = 256};
+  s->mirror = tg_mirror_new(&tg_run_names, &book);
+  cr_assert_not_null(s->mirror);
+  w->now_ns = tg_clock_now_ns(&w->clock);
+  return w;
+}
+
+static world_t *make(void) {
+  world_t *w = make_with(certs_ca_file());
+  cr_assert_eq(tg_stage_cold_ops.init(&w->stage, NULL), 0);
+  return w;
+}
+
+static void drop(world_t *w) {
+  tg_stage_cold_free(&w->stage);
+  tg_mirror_free(w->stage.mirror);
+  tg_io_close(&w->io);
+  tg_arena_unmap(&w->arena);
+  free(w);
+}
+
+static uint32_t turn(world_t *w) {
+  w->now_ns += TG_NS_PER_MS;
+  cr_assert_geq(tg_io_turn(&w->io, w->now_ns, 0), 0);
+  return tg_stage_cold_ops.turn(&w->stage, w->now_ns);
+}
+
+static int phase(world_t *w) {
+  return atomic_load(&w->stage.phase);
+}
+
+/* Messages for the core, except `but`; *last is the last one. */
+static int to_core(world_t *w, tg_msg_kind_t kind, tg_msg_t *last) {
+  int cnt = 0;
+  tg_msg_t msg;
+  while (tg_spsc_get(&w->rings.cold_in, &msg) == 0) {
+    if (msg.kind != kind) continue;
+    cnt++;
+    if (last) *last = msg;
+  }
+  return cnt;
+}
+
+static void journal(world_t *w, const tg_msg_t *msg) {
+  cr_assert_eq(tg_spsc_put(&w->rings.journal, msg), 0);
+}
+
+Test(stage_cold, settings_come_first_and_once) {
+  world_t *w = make();
+  turn(w);
+  tg_msg_t msg;
+  cr_assert_eq(tg_spsc_get(&w->rings.cold_in, &msg), 0);
+  cr_assert_eq(msg.kind, TG_CFG_SET);
+  int settings = 1 + to_core(w, TG_CFG_SET, NULL), rows = 0;
+  for (size_t i = 0; i < tg_conf_row_cnt; i++) rows += tg_conf_rows[i].cls == TG_CONF_CORE;
+  cr_assert_eq(settings, rows);
+  turn(w);
+  cr_assert_eq(to_core(w, TG_CFG_SET, NULL), 0);
+  w->now_ns += TG_NS_PER_S;
+  turn(w);
+  cr_assert_eq(to_core(w, TG_HEALTH, &msg), 1, "a sign of life a second");
+  cr_assert(msg.u.health.what == TG_HEALTH_COLD && msg.u.health.ok);
+  drop(w);
+}
+
+Test(stage_cold, a_clean_end_goes_through_its_phases) {
+  world_t *w = make();
+  turn(w);
+  (void)to_core(w, TG_CMD, NULL);
+  cr_assert_eq(phase(w), TG_COLD_RUN);
+  atomic_store(&w->stage.stop_wanted, 1);
+  turn(w);
+  cr_assert_eq(phase(w), TG_COLD_STOPPING);
+  tg_msg_t msg;
+  cr_assert_eq(to_core(w, TG_CMD, &msg), 1);
+  cr_assert(msg.u.cmd.verb == TG_VERB_STOP && msg.u.cmd.role == TG_ROLE_RISK);
+  for (int i = 0; i < 50; i++) turn(w);
+  cr_assert_eq(phase(w), TG_COLD_STOPPING, "the core still waits for answers");
+  cr_assert_eq(to_core(w, TG_CMD, NULL), 0, "STOP is told once");
+  atomic_store(&w->core_stopped, 1);
+  turn(w);
+  cr_assert_eq(phase(w), TG_COLD_CLOSING);
+  for (int i = 0; i < 4000 && phase(w) != TG_COLD_DONE; i++) turn(w);
+  cr_assert_eq(phase(w), TG_COLD_DONE);
+  /* what the core said last is read all the same */
+  tg_msg_init(&msg, TG_TIMER, TG_INSTR_NONE, w->now_ns);
+  for (int i = 0; i < 100; i++) journal(w, &msg);
+  uint64_t drained = w->stage.drained_cnt;
+  tg_stage_cold_drain(&w->stage, w->now_ns);
+  cr_assert_eq(w->stage.drained_cnt, drained + 100);
+  drop(w);
+}
+
+Test(stage_cold, a_core_that_does_not_stop_is_waited_for_ten_seconds) {
+  world_t *w = make();
+  atomic_store(&w->stage.stop_wanted, 1);
+  turn(w);
+  w->now_ns += 9 * (uint64_t)TG_NS_PER_S;
+  turn(w);
+  cr_assert_eq(phase(w), TG_COLD_STOPPING);
+  w->now_ns += TG_NS_PER_S;
+  turn(w);
+  cr_assert_eq(phase(w), TG_COLD_CLOSING);
+  w->now_ns += 3 * (uint64_t)TG_NS_PER_S; /* requests without answers */
+  turn(w);
+  cr_assert_eq(phase(w), TG_COLD_DONE);
+  drop(w);
+}
+
+Test(stage_cold, an_end_at_once_waits_for_nobody) {
+  world_t *w = make();
+  atomic_store(&w->stage.stop_wanted, 2);
+  for (int i = 0; i < 3; i++) turn(w);
+  cr_assert_eq(phase(w), TG_COLD_DONE);
+  cr_assert_eq(to_core(w, TG_CMD, NULL), 1, "the core is told all the same");
+  drop(w);
+}
+
+Test(stage_cold, stop_from_the_control_socket_ends_the_engine) {
+  world_t *w = make();
+  turn(w);
+  tg_msg_t msg;
+  (void)to_core(w, TG_CMD, NULL);
+  tg_msg_init(&msg, TG_OUT_ALARM, TG_INSTR_NONE, w->now_ns);
+  msg.u.out_alarm.what = TG_ALARM_CMD_DONE;
+  msg.u.out_alarm.ours = TG_VERB_PAUSE;
+  journal(w, &msg);
+  turn(w);
+  cr_assert_eq(phase(w), TG_COLD_RUN, "another verb");
+  msg.u.out_alarm.ours = TG_VERB_STOP;
+  journal(w, &msg);
+  turn(w);
+  cr_assert_eq(phase(w), TG_COLD_STOPPING);
+  cr_assert_eq(to_core(w, TG_CMD, NULL), 0, "the core has it already");
+  atomic_store(&w->core_stopped, 1);
+  for (int i = 0; i < 4000 && phase(w) != TG_COLD_DONE; i++) turn(w);
+  cr_assert_eq(phase(w), TG_COLD_DONE);
+  drop(w);
+}
+
+Test(stage_cold, commands_reach_the_core) {
+  world_t *w = make();
+  tg_msg_t msg, got;
+  tg_msg_init(&msg, TG_CMD, TG_INSTR_NONE, 5);
+  msg.u.cmd.verb = TG_VERB_PAUSE;
+  msg.u.cmd.cmd_no = 77;
+  cr_assert_eq(tg_stage_cold_command(&w->stage, &msg), 0);
+  cr_assert_eq(to_core(w, TG_CMD, &got), 1);
+  cr_assert_eq(got.u.cmd.cmd_no, 77);
+  /* a core that takes nothing: refused after two seconds, not lost silently */
+  while (tg_spsc_put(&w->rings.cold_in, &msg) == 0) {
+  }
+  cr_assert_eq(tg_stage_cold_command(&w->stage, &msg), -TG_EFULL);
+  cr_assert_gt(w->stage.core_wait_cnt, 0u);
+  drop(w);
+}
+
+Test(stage_cold, a_missing_ca_file_is_fatal_with_its_exit_code) {
+  world_t *w = make_with("/no/such/ca.pem");
+  cr_assert_lt(tg_stage_cold_ops.init(&w->stage, NULL), 0);
+  cr_assert_eq(atomic_load(&w->stage.fatal_exit), TG_EXIT_TLS);
+  cr_assert_not_null(strstr(w->stage.fatal_text, "/no/such/ca.pem"), "%s", w->stage.fatal_text);
+  drop(w);
+}
+
+Test(stage_cold, a_bad_list_of_symbols_is_fatal_with_its_exit_code) {
+  world_t *w = make_with(certs_ca_file());
+  snprintf(w->conf.venue_symbols, sizeof w->conf.venue_symbols, ",");
+  cr_assert_lt(tg_stage_cold_ops.init(&w->stage, NULL), 0);
+  cr_assert_eq(atomic_load(&w->stage.fatal_exit), TG_EXIT_CONFIG);
+  drop(w);
+}
+
+Test(stage_cold, an_unreachable_venue_is_fatal_with_its_exit_code) {
+  world_t *w = make();
+  for (int i = 0; i < 20000 && atomic_load(&w->stage.fatal_exit) == 0; i++) {
+    w->now_ns += 9 * TG_NS_PER_MS; /* ten ms a turn: pauses pass quickly */
+    turn(w);
+    struct timespec pause = {.tv_nsec = 20000};
+    nanosleep(&pause, NULL);
+  }
+  cr_assert_eq(atomic_load(&w->stage.fatal_exit), TG_EXIT_VENUE, "%s", w->stage.fatal_text);
+  drop(w);
+}
