@@ -182,7 +182,10 @@ static inline const char *tg_fast_levels(const tg_md_in_t *in, const char *p, co
 
 /* Behind `,"st":1}`, `}` and, when wrapped, the outer `}`: true when the text ends there. */
 static inline bool tg_fast_tail(const char *p, const char *end, bool wrapped) {
-  if (TG_FAST_LIT(p, end, ",\"st\":") && p < end && *p >= '0' && *p <= '9') p++;
+  if (TG_FAST_LIT(p, end, ",\"st\":")) {
+    if (p == end || *p < '0' || *p > '9') return false;
+    p++;
+  }
   return end - p == 1 + (ptrdiff_t)wrapped && p[0] == '}' && p[wrapped] == '}';
 }
 
