@@ -35,7 +35,7 @@ static void usage(FILE *out) {
 
 static int parse(int argc, char **argv, run_args_t *args) {
   *args = (run_args_t){.view = "auto"};
-  for (int i = 1; i < argc; i++) {
+  for (int i = 1; i < argc; i += 2) { /* every option has a value */
     const char *name = argv[i];
     if (strcmp(name, "--help") == 0) {
       usage(stdout);
@@ -60,7 +60,6 @@ static int parse(int argc, char **argv, run_args_t *args) {
       fprintf(stderr, "tickgate run: '%s' is not an option here or lacks its value: see --help\n", name);
       return TG_EXIT_USAGE;
     }
-    i++;
   }
   if (!args->config) {
     fprintf(stderr, "tickgate run: name the settings file with --config FILE (`tickgate config show` prints one)\n");
