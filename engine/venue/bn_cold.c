@@ -332,6 +332,7 @@ void tg_bn_cold_turn(tg_bn_cold_t *cold, uint64_t now_ns, bool hot_alive) {
   for (int i = 0; i < TG_BN_SESSIONS; i++) tg_bn_sup_turn(&cold->sup[i], now_ns);
   rate_tell(cold);
   if (cold->phase != TG_BN_RUNNING || cold->stopping) return;
+  bn_trades_turn(cold);
   if (now_ns >= cold->clock_next_ns) {
     cold->clock_next_ns = now_ns + BN_CLOCK_PERIOD_NS;
     bn_clock_ask(cold);
@@ -355,6 +356,7 @@ static void on_link(tg_bn_cold_t *cold, const tg_link_t *link, uint64_t now_ns) 
     tg_bn_sup_t *sup = &cold->sup[i];
     if (sup->id == link->session && tg_bn_sup_link(sup, link, now_ns)) {
       tg_log_info("session %s is up, generation %u", tg_session_name(sup->id), (unsigned)link->gen);
+      if (sup->id == TG_SESSION_USER) bn_trades_gap(cold);
       cold->ops->session_up(cold->user, sup->id);
     }
   }
@@ -362,6 +364,7 @@ static void on_link(tg_bn_cold_t *cold, const tg_link_t *link, uint64_t now_ns) 
 
 void tg_bn_cold_on_msg(tg_bn_cold_t *cold, const tg_msg_t *msg, uint64_t now_ns) {
   cold->now_ns = now_ns;
+  bn_trades_note(cold, msg);
   switch (msg->kind) {
     case TG_LINK:
       on_link(cold, &msg->u.link, now_ns);

@@ -65,6 +65,7 @@ typedef struct tg_bn_cold tg_bn_cold_t;
 
 typedef struct tg_bn_cold_stats {
   uint64_t requests, errors, refused_locally, snapshots, clock_samples, kill_cancels, lost_to_core;
+  uint64_t trades; /* executions found by userTrades and given to the core (repeats among them) */
   int64_t offset_ns, offset_error_ns;
   uint64_t pause_until_ns;
   tg_bn_phase_t phase;

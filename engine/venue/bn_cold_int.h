@@ -27,6 +27,22 @@ struct bn_call {
   bool used;
 };
 
+/* What an order of ours is called at the venue, newest first by slot. */
+#define BN_ID_BITS 13
+typedef struct bn_id {
+  int64_t order_id;
+  uint64_t client_id;
+} bn_id_t;
+
+/* Executions of one instrument that no session may have told. */
+typedef struct bn_trades {
+  uint64_t last_id; /* newest execution in the journal */
+  uint64_t from_id; /* of the hole to be closed; 0: from user_since_ms on */
+  uint64_t next_ns;
+  uint8_t tries;
+  bool due, busy;
+} bn_trades_t;
+
 struct tg_bn_cold {
   const tg_conf_t *conf;
   const tg_bn_secrets_t *secrets;
@@ -48,6 +64,9 @@ struct tg_bn_cold {
   tg_bn_md_t md;
   tg_bn_api_t logon; /* decodes logon answers */
   bn_call_t call[TG_BN_CALLS];
+  bn_id_t id[1u << BN_ID_BITS];
+  bn_trades_t trades[TG_INSTR_MAX];
+  int64_t user_since_ms; /* venue time of the first user session; 0 none yet */
   uint32_t call_cnt;
   char key_header[TG_BN_API_KEY_MAX + 32];
   char listen_key[256];
@@ -93,5 +112,9 @@ void bn_countdown(tg_bn_cold_t *cold, int64_t countdown_ms);
 void bn_snapshot_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);
 void bn_kill_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);
 void bn_order_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);
+/* bn_trades.c: a message of the journal; a new user session is up; what is due. */
+void bn_trades_note(tg_bn_cold_t *cold, const tg_msg_t *msg);
+void bn_trades_gap(tg_bn_cold_t *cold);
+void bn_trades_turn(tg_bn_cold_t *cold);
 
 #endif

@@ -670,3 +670,122 @@ Test(bn_cold, without_an_ed25519_key_there_is_no_logon) {
   cr_assert_eq(seen(rig, "SAID "), 0);
   cold_free(rig);
 }
+
+/* --- executions that no session told --- */
+
+static const char TRADES[] =
+    "[{\"symbol\":\"BTCUSDT\",\"id\":501,\"orderId\":77,\"side\":\"SELL\",\"price\":\"61250.4\",\"qty\":\"0.012\","
+    "\"realizedPnl\":\"1.5\","
+    "\"commission\":\"0.147\",\"commissionAsset\":\"USDT\",\"buyer\":false,\"maker\":true,\"time\":1785000000000},"
+    "{\"symbol\":\"BTCUSDT\",\"id\":502,\"orderId\":78,\"side\":\"BUY\",\"price\":\"61250.3\",\"qty\":\"0.001\","
+    "\"realizedPnl\":\"0\","
+    "\"commission\":\"0.012\",\"commissionAsset\":\"USDT\",\"buyer\":true,\"maker\":false,\"time\":1785000000001}]";
+
+static uint64_t ours(uint32_t no) {
+  return tg_client_id_make(TG_MODE_SIM, 5, 1, no);
+}
+
+static void order_told(cold_rig_t *rig, int64_t order_id, uint32_t no) {
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_EX_ANSWER, 0, 1);
+  msg.u.ex_answer.order_id = order_id;
+  msg.u.ex_answer.client_id = ours(no);
+  cold_journal(rig, &msg);
+}
+
+static void fill_told(cold_rig_t *rig, uint64_t trade_id, uint8_t flags) {
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_EX_FILL, 0, 1);
+  msg.flags = flags;
+  msg.u.ex_fill.trade_id = trade_id;
+  cold_journal(rig, &msg);
+}
+
+static void user_session_again(cold_rig_t *rig) {
+  int cnt, ups = rig->ups[TG_SESSION_USER];
+  cold_link(rig, TG_SESSION_USER, cold_adopted(rig, TG_SESSION_USER, &cnt)->u.ctl_adopt.gen, false, TG_ETRUNCATED);
+  COLD_UNTIL(rig, rig->ups[TG_SESSION_USER] == ups + 1);
+}
+
+Test(bn_cold, executions_of_an_outage_are_asked_for) {
+  cold_rig_t *rig = ready();
+  cold_turns(rig, 20);
+  cr_assert_eq(seen(rig, "GET /fapi/v1/userTrades"), 0, "the first session has missed nothing");
+  order_told(rig, 77, 1);
+  order_told(rig, 78, 2);
+  fill_told(rig, 500, 0);
+  fill_told(rig, 501, TG_F_LITE); /* its full event was lost */
+  vp_answer_with(rig->venue, (vp_rule_t){.what = "GET /fapi/v1/userTrades", .status = 200, .body = "[]"});
+  vp_answer_with(rig->venue,
+                 (vp_rule_t){.what = "GET /fapi/v1/userTrades?symbol=BTCUSDT&fromId=501&", .status = 200, .body = TRADES});
+  vp_answer_with(rig->venue,
+                 (vp_rule_t){.what = "GET /fapi/v1/userTrades?symbol=BTCUSDT", .status = 503, .body = "", .times = 1});
+  user_session_again(rig);
+  fill_told(rig, 503, 0); /* the new session is faster: the hole stays where it was */
+  COLD_UNTIL(rig, cold_told(rig, TG_EX_FILL, NULL) == 2);
+  const tg_msg_t *msg = NULL;
+  cold_told(rig, TG_EX_FILL, &msg);
+  cr_assert_eq(msg[-1].u.ex_fill.trade_id, 501);
+  cr_assert_eq(msg[-1].u.ex_fill.client_id, ours(1));
+  cr_assert_eq(msg[-1].u.ex_fill.qty_lots, 12);
+  cr_assert_eq(msg[-1].u.ex_fill.commission_e8, 14700000);
+  cr_assert_eq(msg[-1].u.ex_fill.realised_e8, 150000000);
+  cr_assert_eq(msg[-1].flags, TG_F_ASK | TG_F_MAKER);
+  cr_assert_eq(msg->u.ex_fill.client_id, ours(2));
+  cr_assert_eq(msg->flags, 0);
+  COLD_UNTIL(rig, seen(rig, "GET /fapi/v1/userTrades?symbol=ETHUSDT&startTime=") == 1 && tg_bn_cold_pending(rig->bn) == 0);
+  rig->shift_ns += 10 * (uint64_t)TG_NS_PER_S;
+  cold_turns(rig, 50);
+  cr_assert_eq(seen(rig, "GET /fapi/v1/userTrades"), 3, "once it is closed nobody asks");
+  cr_assert_eq(stats_of(rig).trades, 2);
+  /* the next hole begins behind what is known by then */
+  user_session_again(rig);
+  COLD_UNTIL(rig, seen(rig, "GET /fapi/v1/userTrades?symbol=BTCUSDT&fromId=504&") == 1);
+  cold_free(rig);
+}
+
+Test(bn_cold, an_execution_of_an_unknown_order_waits_for_its_name) {
+  for (int known = 0; known < 2; known++) {
+    cold_rig_t *rig = ready();
+    order_told(rig, 77, 1);
+    fill_told(rig, 500, 0);
+    vp_answer_with(rig->venue, (vp_rule_t){.what = "GET /fapi/v1/userTrades", .status = 200, .body = "[]"});
+    vp_answer_with(rig->venue, (vp_rule_t){.what = "GET /fapi/v1/userTrades?symbol=BTCUSDT", .status = 200, .body = TRADES});
+    user_session_again(rig);
+    COLD_UNTIL(rig, cold_told(rig, TG_EX_FILL, NULL) >= 1 && tg_bn_cold_pending(rig->bn) == 0);
+    cr_assert_eq(cold_told(rig, TG_EX_FILL, NULL), 1, "the known one at once");
+    if (known) order_told(rig, 78, 2); /* the core's query was answered */
+    const tg_msg_t *msg = NULL;
+    for (int i = 0; i < 8; i++) {
+      rig->shift_ns += 10 * (uint64_t)TG_NS_PER_S;
+      COLD_UNTIL(rig, tg_bn_cold_pending(rig->bn) == 0);
+      cold_turns(rig, 10);
+      COLD_UNTIL(rig, tg_bn_cold_pending(rig->bn) == 0);
+    }
+    cold_told(rig, TG_EX_FILL, &msg);
+    cr_assert_eq(msg->u.ex_fill.trade_id, 502);
+    if (known) {
+      cr_assert_eq(msg->u.ex_fill.client_id, ours(2));
+      cr_assert_eq(msg->flags, 0);
+    } else { /* a stranger's after all: it moves the position, and the core says so */
+      cr_assert_eq(msg->flags, TG_F_FOREIGN);
+    }
+    cold_free(rig);
+  }
+}
+
+Test(bn_cold, executions_that_cannot_be_asked_for_are_given_up) {
+  cold_rig_t *rig = ready();
+  fill_told(rig, 500, 0);
+  vp_answer_with(rig->venue, (vp_rule_t){.what = "GET /fapi/v1/userTrades", .status = 500, .body = ""});
+  user_session_again(rig);
+  for (int i = 0; i < 12; i++) {
+    rig->shift_ns += 10 * (uint64_t)TG_NS_PER_S;
+    cold_turns(rig, 10);
+    COLD_UNTIL(rig, tg_bn_cold_pending(rig->bn) == 0);
+  }
+  cr_assert_eq(seen(rig, "GET /fapi/v1/userTrades?symbol=BTCUSDT"), 8);
+  cr_assert_eq(seen(rig, "GET /fapi/v1/userTrades?symbol=ETHUSDT"), 8);
+  cr_assert_eq(cold_told(rig, TG_EX_FILL, NULL), 0);
+  cold_free(rig);
+}
