@@ -114,11 +114,49 @@ static int stream_round(double *ns, uint32_t cnt) {
   return 0;
 }
 
+/* ---- beside it: one cache line between two cores, nothing else ---- */
+
+static struct {
+  TG_ALIGNED(TG_CACHE_LINE) _Atomic uint64_t word;
+  uint8_t rest[TG_CACHE_LINE - 8];
+} ping_line, pong_line;
+
+static void *pong(void *arg) {
+  uint64_t total = *(const uint64_t *)arg;
+  bench_pin(1);
+  for (uint64_t i = 1; i <= total; i++) {
+    while (atomic_load_explicit(&ping_line.word, memory_order_acquire) != i) {
+    }
+    atomic_store_explicit(&pong_line.word, i, memory_order_release);
+  }
+  return NULL;
+}
+
+static int line_round(double *ns, uint32_t cnt) {
+  pthread_t thread;
+  uint64_t total = cnt + 1024u;
+  atomic_store(&ping_line.word, 0);
+  atomic_store(&pong_line.word, 0);
+  if (pthread_create(&thread, NULL, pong, &total)) return -1;
+  for (uint64_t i = 1; i <= total; i++) {
+    uint64_t start = bench_start();
+    atomic_store_explicit(&ping_line.word, i, memory_order_release);
+    while (atomic_load_explicit(&pong_line.word, memory_order_acquire) != i) {
+    }
+    uint64_t ticks = bench_stop() - start;
+    if (i > 1024) ns[i - 1025] = bench_ns(ticks) / 2;
+  }
+  pthread_join(thread, NULL);
+  return 0;
+}
+
 const bench_case_t bench_ring_cases[] = {
     {"ring.pair", "put and get of one message in one thread, in bursts of 32 (for the instruction count; the time is no hop)",
      PAIR_BATCH, 4096, ring_setup, NULL, pair_op, NULL},
     {"ring.hop", "one message one way between two pinned threads (half a round trip)", 1, HOP_SAMPLES, ring_setup, NULL, NULL,
      hop_round},
+    {"ring.line_raw", "beside it: a bare cache line one way between the two (half a round trip)", 1, HOP_SAMPLES, ring_setup,
+     NULL, NULL, line_round},
     {"ring.stream", "a message of a stream between two pinned threads", CHUNK, STREAM_SAMPLES, ring_setup, NULL, NULL,
      stream_round},
     {NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
