@@ -88,6 +88,8 @@ int tg_bn_api_init(tg_bn_api_t *ctx, const tg_symtab_t *tab, const char *api_key
  * (TG_BN_API_TEXT_MAX), so nothing is checked per piece. */
 typedef struct tg_api_out {
   char *json, *pay; /* pay NULL: unsigned */
+  char now[16];     /* the timestamp */
+  uint32_t now_len;
 } tg_api_out_t;
 
 #define PUT(p, lit) (memcpy((p), lit, sizeof(lit) - 1), (p) + sizeof(lit) - 1)
@@ -171,11 +173,37 @@ static void put_side(tg_api_out_t *out, uint8_t side) {
   }
 }
 
-static void put_symbol_time(tg_api_out_t *out, const tg_sym_t *sym, uint64_t now_ms) {
+/* The text of a timestamp: only its last three digits change within a second. */
+static void set_now(tg_bn_api_t *ctx, tg_api_out_t *out, uint64_t now_ms) {
+  uint64_t second = now_ms / 1000;
+  uint32_t ms = (uint32_t)(now_ms % 1000);
+  if (TG_UNLIKELY(second != ctx->second)) {
+    if (second < 1000000000u || second > 9999999999u) { /* not 13 digits: no clock of ours */
+      out->now_len = (uint32_t)tg_text_u64(now_ms % 10000000000000u, out->now);
+      return;
+    }
+    tg_text_u64(second, ctx->second_text);
+    ctx->second = second;
+  }
+  memcpy(out->now, ctx->second_text, sizeof out->now);
+  out->now[10] = (char)('0' + ms / 100);
+  out->now[11] = (char)('0' + ms / 10 % 10);
+  out->now[12] = (char)('0' + ms % 10);
+  out->now_len = 13;
+}
+
+static inline void put_now(tg_api_out_t *out) {
+  const char *from = out->json;
+  memcpy(out->json, out->now, sizeof out->now); /* whole field; the next piece overwrites the rest */
+  out->json += out->now_len;
+  mirror(out, from);
+}
+
+static void put_symbol_time(tg_api_out_t *out, const tg_sym_t *sym) {
   NAME(out, "\"symbol\":\"", "&symbol=");
   put_symbol(out, sym);
   NAME(out, "\",\"timestamp\":", "&timestamp=");
-  put_u64(out, now_ms);
+  put_now(out);
 }
 
 static void put_stp(tg_api_out_t *out, uint8_t stp) {
@@ -205,8 +233,7 @@ static int order_tif(const tg_out_order_t *order) {
 }
 
 /* Names in alphabetical order: the JSON text and the signed text come from one pass. */
-static void put_place(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_t *sym, int tif,
-                      uint64_t now_ms) {
+static void put_place(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_t *sym, int tif) {
   const tg_out_order_t *order = &msg->u.out_place;
   NAME(out, "\"newClientOrderId\":\"", "&newClientOrderId=");
   put_client_id(out, order->client_id);
@@ -230,7 +257,7 @@ static void put_place(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t 
     put_text(out, tg_tif_text((unsigned)tif), 3); /* all are three letters */
   }
   NAME(out, "\",\"timestamp\":", "&timestamp=");
-  put_u64(out, now_ms);
+  put_now(out);
   if (tif != TG_TIF_NONE) {
     NAME(out, ",\"type\":\"LIMIT\"", "&type=LIMIT");
   } else {
@@ -238,7 +265,7 @@ static void put_place(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t 
   }
 }
 
-static void put_amend(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_t *sym, uint64_t now_ms) {
+static void put_amend(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_t *sym) {
   const tg_out_order_t *order = &msg->u.out_amend;
   put_order_key(out, msg);
   NAME(out, "\"price\":\"", "&price=");
@@ -248,13 +275,13 @@ static void put_amend(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t 
   out->json = PUT(out->json, "\",");
   put_recv_window(out, ctx);
   put_side(out, order->side);
-  put_symbol_time(out, sym, now_ms);
+  put_symbol_time(out, sym);
 }
 
-static void put_key(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_t *sym, uint64_t now_ms) {
+static void put_key(tg_api_out_t *out, const tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_t *sym) {
   put_order_key(out, msg);
   put_recv_window(out, ctx);
-  put_symbol_time(out, sym, now_ms);
+  put_symbol_time(out, sym);
 }
 
 /* 0, or why this message cannot be a request; *request and *tif are set. */
@@ -300,10 +327,11 @@ static char *put_head(char *p, tg_request_t request, uint32_t request_no) {
 }
 
 /* Writes the whole request; buf has TG_BN_API_TEXT_MAX bytes. */
-static size_t write_request(const tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_t *sym, tg_request_t request, int tif,
+static size_t write_request(tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_t *sym, tg_request_t request, int tif,
                             uint64_t now_ms, char *buf) {
   char payload[TG_BN_API_TEXT_MAX];
   tg_api_out_t out = {.json = put_head(buf, request, msg->u.out_place.request_no), .pay = NULL};
+  set_now(ctx, &out, now_ms);
   if (ctx->sign) {
     out.json = PUT(out.json, "\"apiKey\":\"");
     out.pay = PUT(payload, "apiKey=");
@@ -311,11 +339,11 @@ static size_t write_request(const tg_bn_api_t *ctx, const tg_msg_t *msg, const t
     out.json = PUT(out.json, "\",");
   }
   if (request == TG_REQUEST_PLACE) {
-    put_place(&out, ctx, msg, sym, tif, now_ms);
+    put_place(&out, ctx, msg, sym, tif);
   } else if (request == TG_REQUEST_AMEND) {
-    put_amend(&out, ctx, msg, sym, now_ms);
+    put_amend(&out, ctx, msg, sym);
   } else {
-    put_key(&out, ctx, msg, sym, now_ms);
+    put_key(&out, ctx, msg, sym);
   }
   if (ctx->sign) {
     out.json = PUT(out.json, ",\"signature\":\"");

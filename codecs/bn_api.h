@@ -65,6 +65,8 @@ typedef struct tg_bn_api {
   uint8_t stp; /* tg_bn_stp_t, sent with every order; TG_BN_STP_EXPIRE_MAKER after init */
   uint16_t api_key_len;
   uint32_t recv_window_ms; /* 0: not sent */
+  uint64_t second;         /* timestamps are printed from the text of their second ... */
+  char second_text[16];    /* ... which is this, 10 digits */
   char api_key[TG_BN_API_KEY_MAX];
   tg_hmac_key_t hmac;
   tg_hmac_mid_t mid; /* after the constant "apiKey=...": it sorts first */

@@ -24,5 +24,12 @@ size_t tg_text_u64(uint64_t value, char *buf) {
 }
 
 void tg_text_hex64(uint64_t value, char *buf) {
+#if TG_DEC_SIMD
+  const __m128i digit = _mm_setr_epi8('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f');
+  __m128i bytes = _mm_cvtsi64_si128((long long)__builtin_bswap64(value));
+  __m128i low = _mm_and_si128(bytes, _mm_set1_epi8(15)), high = _mm_and_si128(_mm_srli_epi64(bytes, 4), _mm_set1_epi8(15));
+  _mm_storeu_si128((__m128i *)(void *)buf, _mm_shuffle_epi8(digit, _mm_unpacklo_epi8(high, low)));
+#else
   for (int i = 0; i < 16; i++) buf[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
+#endif
 }

@@ -90,6 +90,22 @@ Test(api, golden_amend_cancel_status) {
   cr_assert(strstr(text, "\"orderId\":90110000123"));
 }
 
+Test(api, timestamps_across_seconds) {
+  static const uint64_t times[] = {
+      UINT64_C(1785000000123), UINT64_C(1785000000999), UINT64_C(1785000001000), UINT64_C(1785000000001),
+      UINT64_C(999999999999),  UINT64_C(1000000000000), UINT64_C(9999999999999), 0,
+      UINT64_C(1785000001000)};
+  for (uint32_t i = 0; i < TG_ARRAY_CNT(times); i++) {
+    tg_msg_t msg = request(TG_OUT_QUERY, i + 1);
+    int n = tg_bn_api_encode(&api, &msg, times[i], text, TG_BN_API_TEXT_MAX);
+    cr_assert_gt(n, 0);
+    text[n] = 0;
+    char want[64];
+    snprintf(want, sizeof want, "\"timestamp\":%llu}}", (unsigned long long)times[i]);
+    cr_assert(strstr(text, want), "%s: %s", want, text);
+  }
+}
+
 Test(api, market_reduce_only_and_bad_orders) {
   tg_msg_t msg = request(TG_OUT_PLACE, 1);
   msg.u.out_place.type = TG_TYPE_MARKET;
