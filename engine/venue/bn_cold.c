@@ -199,6 +199,7 @@ static int open_sessions(tg_bn_cold_t *cold) {
     tg_bn_sup_target(&cold->sup[i], trade ? conf->venue_trade_host : conf->venue_stream_host,
                      (uint16_t)(trade ? conf->venue_trade_port : conf->venue_stream_port), cold->tls,
                      (uint32_t)conf->venue_connect_timeout_ms);
+    cold->sup[i].cfg.tcp.stamps = conf->venue_rx_stamps != 0;
   }
   const char *const public_stream[] = {conf->venue_depth_stream, "bookTicker"};
   static const char *const market_stream[] = {"aggTrade", "markPrice@1s", "forceOrder"};

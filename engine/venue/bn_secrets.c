@@ -9,6 +9,19 @@ static int read_text(const char *path, char *buf, size_t cap, size_t *len, char 
   return 0;
 }
 
+/* A key goes into request lines: one word of printable ASCII, or it would break them. 0, -TG_ESYNTAX and tg_secret_read's. */
+static int read_word(const char *path, char *buf, size_t cap, size_t *len, char *err_text, size_t err_cap) {
+  int err = read_text(path, buf, cap, len, err_text, err_cap);
+  for (size_t i = 0; !err && i < *len; i++) {
+    if (buf[i] > ' ' && buf[i] <= '~') continue;
+    tg_wipe(buf, cap);
+    int n =
+        snprintf(err_text, err_cap, "%s: more than one word, or bytes that no key has: put nothing but the key there", path);
+    err = n < 0 ? -TG_EIO : -TG_ESYNTAX;
+  }
+  return err;
+}
+
 static int need(const char *path, const char *key, char *err_text, size_t err_cap) {
   if (path[0] != '\0') return 0;
   int n = snprintf(err_text, err_cap, "%s is not set: name a file with mode 0600 that holds it", key);
@@ -22,9 +35,9 @@ int tg_bn_secrets_load(tg_bn_secrets_t *secrets, const tg_conf_t *conf, char *er
   int err = need(conf->venue_api_key_file, "venue.api_key_file", err_text, err_cap);
   if (!err) err = need(conf->venue_hmac_secret_file, "venue.hmac_secret_file", err_text, err_cap);
   if (!err)
-    err = read_text(conf->venue_api_key_file, secrets->api_key, sizeof secrets->api_key, &secrets->api_key_len, err_text,
+    err = read_word(conf->venue_api_key_file, secrets->api_key, sizeof secrets->api_key, &secrets->api_key_len, err_text,
                     err_cap);
-  if (!err) err = read_text(conf->venue_hmac_secret_file, text, sizeof text, &len, err_text, err_cap);
+  if (!err) err = read_word(conf->venue_hmac_secret_file, text, sizeof text, &len, err_text, err_cap);
   if (!err) tg_hmac_key_init(&secrets->hmac, text, len);
   if (!err && conf->venue_ed25519_key_file[0] != '\0') {
     err = read_text(conf->venue_ed25519_key_file, text, sizeof text, &len, err_text, err_cap);
@@ -36,7 +49,7 @@ int tg_bn_secrets_load(tg_bn_secrets_t *secrets, const tg_conf_t *conf, char *er
     }
     const char *key_path = conf->venue_ed25519_api_key_file[0] ? conf->venue_ed25519_api_key_file : conf->venue_api_key_file;
     if (!err)
-      err = read_text(key_path, secrets->logon_api_key, sizeof secrets->logon_api_key, &secrets->logon_api_key_len, err_text,
+      err = read_word(key_path, secrets->logon_api_key, sizeof secrets->logon_api_key, &secrets->logon_api_key_len, err_text,
                       err_cap);
     secrets->has_ed25519 = err == 0;
   }

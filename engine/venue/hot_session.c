@@ -29,7 +29,8 @@ static void link_owe(tg_hot_session_t *s, bool up, uint32_t gen, uint8_t reason,
 
 static void session_message(void *user, tg_conn_t *conn, uint8_t op, uint8_t *payload, size_t len, uint64_t rx_ns) {
   tg_hot_session_t *s = user;
-  (void)rx_ns; /* the kernel's stamp is wall-clock time; messages carry engine time */
+  /* the kernel's stamp is wall-clock time, messages carry engine time: it only measures the way from the socket to here */
+  if (conn->rx_is_kernel && rx_ns != 0 && s->io->now_ns >= rx_ns) tg_hist_record(&s->kernel_to_user_ns, s->io->now_ns - rx_ns);
   if (op != TG_WS_TEXT) return;
   if (TG_UNLIKELY(s->owed_cnt)) link_flush(s, s->io->now_ns);
   s->on_message(s->user, payload, len, s->io->now_ns, conn->gen);
@@ -55,6 +56,7 @@ int tg_hot_session_layout(tg_arena_t *arena, tg_hot_session_t *session, tg_io_t 
 void tg_hot_session_init(tg_hot_session_t *session, tg_session_t id, tg_spsc_t *out, tg_handoff_t *const handoff[TG_HOT_SLOTS],
                          tg_hot_message_t on_message, tg_hot_down_t on_down, void *user) {
   static const tg_conn_ops_t ops = {session_message, session_close};
+  tg_hist_reset(&session->kernel_to_user_ns);
   session->id = id;
   session->out = out;
   session->on_message = on_message;

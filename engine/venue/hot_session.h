@@ -13,6 +13,7 @@
 #ifndef TG_VENUE_HOT_SESSION_H
 #define TG_VENUE_HOT_SESSION_H
 
+#include "engine/base/hist.h"
 #include "engine/base/spsc.h"
 #include "engine/msg/msg.h"
 #include "net/conn.h"
@@ -51,7 +52,10 @@ typedef struct tg_hot_session {
   uint64_t former_until_ns; /* when the replaced one is closed; 0: none lingers */
   tg_hot_owed_t owed[TG_HOT_OWED_MAX];
   uint32_t owed_cnt;
-  uint64_t link_dropped_cnt; /* "still up" messages without room */
+  uint64_t link_dropped_cnt;
+  tg_hist_t kernel_to_user_ns;
+  /* venue.rx_stamps: kernel's receive stamp -> this lane; the wall clock must not step meanwhile */ /* "still up" messages
+                                                                                                        without room */
 } tg_hot_session_t;
 
 /* Counts or carves both slots; `slot_base` is the first of two numbers in io's registered table. 0, -TG_EINVAL, -TG_ENOMEM. */
