@@ -5,6 +5,7 @@
  * Exit codes: 0, 1 (a wrong answer: that case is not timed), 2 usage. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/micro.h"
 #include "engine/base/hist.h"
@@ -58,6 +59,10 @@ static int spin(long seconds, FILE *json) {
 
 static int one(const bench_case_t *c, const args_t *args, FILE *json) {
   bench_stat_t st;
+  if (c->round && sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+    printf("%-22s not measurable: one CPU\n", c->name);
+    return 0;
+  }
   if (c->setup() || bench_time(c, args->rounds, &st)) return 1;
   printf("%-22s %9.1f %9.1f %9.1f %10.0f   %5.1f%%  x%-3u %u/%u%s\n", c->name, st.p50, st.p99, st.p999, st.max, st.spread * 100,
          c->batch, st.rounds, st.skipped, st.noisy ? " noisy" : "");
