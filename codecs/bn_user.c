@@ -5,6 +5,15 @@
 #include "codecs/text.h"
 #include "codecs/words.h"
 
+/* Slots that the events with a learnable order (orders, light trades, algo updates, expiries) are read by. */
+#define LETTER_BIT(c) (UINT64_C(1) << TG_LETTER(c))
+#define NAME_BIT(name) (UINT64_C(1) << (TG_FIELD_##name % 64))
+static const uint64_t WANTED[2] = {
+    LETTER_BIT('e') | LETTER_BIT('E') | LETTER_BIT('T') | LETTER_BIT('s') | LETTER_BIT('c') | LETTER_BIT('S') |
+        LETTER_BIT('q') | LETTER_BIT('p') | LETTER_BIT('x') | LETTER_BIT('X') | LETTER_BIT('i') | LETTER_BIT('l') |
+        LETTER_BIT('z') | LETTER_BIT('L') | LETTER_BIT('n') | LETTER_BIT('N') | LETTER_BIT('t') | LETTER_BIT('m'),
+    NAME_BIT(RP) | NAME_BIT(ER) | NAME_BIT(AID) | NAME_BIT(AI) | NAME_BIT(AC) | NAME_BIT(DATA) | NAME_BIT(EVENT)};
+
 typedef struct tg_user_in {
   tg_bn_user_t *ctx;
   uint64_t recv_ns;
@@ -85,10 +94,13 @@ static void two(const tg_user_in_t *in, const tg_fields_t *f, unsigned a, tg_sca
   if (TG_LIKELY(tg_field_has(f, a) && tg_field_has(f, b) && (a_scale.unit == 1) & (b_scale.unit == 1))) {
     tg_json_slice_t x = tg_json_raw_text(f->value[a]), y = tg_json_raw_text(f->value[b]);
     int64_t value[2];
+    bool minus = y.len > 1 && y.p[0] == '-'; /* only the second is ever negative: a realised loss */
+    y.p += minus;
+    y.len -= minus;
     bool plain = x.len - 1 < 15 && y.len - 1 < 15 && in->end - x.p >= 16 && in->end - y.p >= 16;
     if (TG_LIKELY(plain && tg_scan_pair(x.p, (unsigned)x.len, a_scale.dec, y.p, (unsigned)y.len, b_scale.dec, value))) {
       *a_out = value[0];
-      *b_out = value[1];
+      *b_out = minus ? -value[1] : value[1];
       return;
     }
   }
@@ -99,11 +111,30 @@ static void two(const tg_user_in_t *in, const tg_fields_t *f, unsigned a, tg_sca
   tg_field_scaled(f, b, b_scale, b_out, err);
 }
 
-/* Commission into the fill; one that is not in the margin asset is told beside it. */
+/* An integer member, which must be there. */
+static void integer(const tg_user_in_t *in, const tg_fields_t *f, unsigned slot, int64_t *out, int *err) {
+  uint64_t value = 0;
+  if (TG_LIKELY(!*err && tg_field_has(f, slot) && in->end - f->value[slot].p >= 16)) {
+    const char *stop = tg_scan_u64(f->value[slot].p, in->end, &value);
+    if (TG_LIKELY(stop == f->value[slot].p + f->value[slot].len && value <= INT64_MAX)) {
+      *out = (int64_t)value;
+      return;
+    }
+  }
+  tg_field_int(f, slot, out, err);
+}
+
+/* Commission and realised profit into the fill; a commission that is not in the margin asset is told beside it. */
 static int commission(tg_user_in_t *in, const tg_fields_t *f, const tg_sym_t *sym, tg_ex_fill_t *fill, int64_t venue_ms) {
+  const tg_scale_t e8 = {.dec = 8, .unit = 1};
   int64_t paid = 0;
   int err = 0;
-  tg_field_dec_opt(f, TG_LETTER('n'), 8, &paid, &err);
+  if (tg_field_text(f, TG_LETTER('n')).len != 0 && tg_field_text(f, TG_FIELD_RP).len != 0) {
+    two(in, f, TG_LETTER('n'), e8, &paid, TG_FIELD_RP, e8, &fill->realised_e8, &err);
+  } else {
+    tg_field_dec_opt(f, TG_LETTER('n'), 8, &paid, &err);
+    tg_field_dec_opt(f, TG_FIELD_RP, 8, &fill->realised_e8, &err);
+  }
   if (err || paid == 0) return err;
   tg_json_slice_t asset = tg_field_text(f, TG_LETTER('N'));
   bool same = asset.len == 0 || sym->margin_asset[0] == 0 ||
@@ -127,25 +158,42 @@ static uint8_t fill_flags(const tg_fields_t *f, bool ours, uint8_t side) {
                    (tg_field_true(f, TG_LETTER('m')) ? TG_F_MAKER : 0));
 }
 
+/* A fill whose price is off the grid (a liquidation's): its numbers beside the order, for dropping the event would hide the
+ * order too. */
+static int odd_fill(tg_user_in_t *in, const tg_fields_t *f, const tg_sym_t *sym, int64_t last, uint64_t trade_id,
+                    int64_t venue_ms) {
+  tg_msg_t *msg;
+  int err = 0;
+  if (config(in, TG_CONFEV_OTHER, sym->instr_idx, venue_ms, &msg)) return -TG_EFULL;
+  msg->u.ex_config.value[0] = (int64_t)trade_id;
+  tg_field_dec(f, TG_LETTER('L'), 8, &msg->u.ex_config.value[1], &err);
+  msg->u.ex_config.value[2] = last;
+  msg->u.ex_config.value[3] = (int64_t)tg_text_fnv("FILL", 4);
+  mark_unknown(in, msg);
+  in->ctx->cnt.err_scale++;
+  return err;
+}
+
 static int order_fill(tg_user_in_t *in, const tg_fields_t *f, const tg_sym_t *sym, uint64_t client_id, uint8_t flags,
                       int64_t venue_ms) {
-  int64_t last = 0;
+  int64_t last = 0, px = 0, trade_id = 0;
   int err = 0;
-  uint64_t trade_id = 0;
-  if (tg_field_has(f, TG_LETTER('l'))) tg_field_scaled(f, TG_LETTER('l'), sym->qty, &last, &err);
-  if (tg_field_has(f, TG_LETTER('t')) && f->value[TG_LETTER('t')].p[0] != '-') tg_field_u64(f, TG_LETTER('t'), &trade_id, &err);
-  if (err || last == 0 || trade_id == 0) return err;
-  tg_msg_t *msg = tg_msg_next(in->out, TG_EX_FILL, sym->instr_idx, in->recv_ns);
-  if (!msg) return -TG_EFULL;
+  if (!tg_field_has(f, TG_LETTER('l')) || !tg_field_has(f, TG_LETTER('t'))) return 0;
+  tg_field_scaled(f, TG_LETTER('l'), sym->qty, &last, &err);
+  integer(in, f, TG_LETTER('t'), &trade_id, &err);
+  if (err || last == 0 || trade_id <= 0) return err;
+  tg_field_scaled(f, TG_LETTER('L'), sym->px, &px, &err);
+  if (TG_UNLIKELY(err == -TG_ERANGE)) return odd_fill(in, f, sym, last, (uint64_t)trade_id, venue_ms);
+  tg_msg_t *msg = err ? NULL : tg_msg_next(in->out, TG_EX_FILL, sym->instr_idx, in->recv_ns);
+  if (!msg) return err ? err : -TG_EFULL;
   tg_ex_fill_t *fill = &msg->u.ex_fill;
   msg->flags = flags;
   fill->client_id = client_id;
-  fill->trade_id = trade_id;
+  fill->trade_id = (uint64_t)trade_id;
+  fill->px_ticks = px;
   fill->qty_lots = last;
-  tg_field_scaled(f, TG_LETTER('L'), sym->px, &fill->px_ticks, &err);
-  tg_field_dec_opt(f, TG_FIELD_RP, 8, &fill->realised_e8, &err);
   in->ctx->cnt.fills++;
-  return err ? err : commission(in, f, sym, fill, venue_ms);
+  return commission(in, f, sym, fill, venue_ms);
 }
 
 static int on_order(tg_user_in_t *in, const tg_fields_t *event) {
@@ -153,9 +201,9 @@ static int on_order(tg_user_in_t *in, const tg_fields_t *event) {
   int64_t venue_ms = 0;
   int err = 0;
   if (!o) return -TG_ESYNTAX;
-  tg_field_int(event, TG_LETTER('T'), &venue_ms, &err);
+  integer(in, event, TG_LETTER('T'), &venue_ms, &err);
   int64_t order_id = 0;
-  tg_field_int(o, TG_LETTER('i'), &order_id, &err);
+  integer(in, o, TG_LETTER('i'), &order_id, &err);
   if (err) return err;
   const tg_sym_t *sym = symbol_of(in, o);
   if (!sym) return keep(in, tg_field_text(event, TG_LETTER('e')), order_id, 0, venue_ms);
@@ -176,14 +224,22 @@ static int on_order(tg_user_in_t *in, const tg_fields_t *event) {
   order->order_id = order_id;
   order->side = side;
   order->venue_lag_ms = lag_ms(in->recv_ns, venue_ms);
-  two(in, o, TG_LETTER('p'), sym->px, &order->px_ticks, TG_LETTER('q'), sym->qty, &order->qty_lots, &err);
-  tg_field_scaled(o, TG_LETTER('z'), sym->qty, &order->cum_qty_lots, &err);
+  two(in, o, TG_LETTER('z'), sym->qty, &order->cum_qty_lots, TG_LETTER('q'), sym->qty, &order->qty_lots, &err);
+  int px_err = err;
+  tg_field_scaled(o, TG_LETTER('p'), sym->px, &order->px_ticks, &px_err);
+  bool odd_px = !err && px_err == -TG_ERANGE; /* a liquidation's price may lie off the grid: told as 0 */
+  if (TG_UNLIKELY(odd_px)) {
+    in->ctx->cnt.err_scale++;
+  } else {
+    err = px_err;
+  }
   order->status = (uint8_t)tg_word_status(tg_field_text(o, TG_LETTER('X')));
   order->exec = (uint8_t)tg_word_exec(tg_field_text(o, TG_LETTER('x')));
   int64_t reason = 0;
   tg_field_int_opt(o, TG_FIELD_ER, &reason, &err);
   order->expire_reason = reason >= 0 && reason <= UINT8_MAX ? (uint8_t)reason : UINT8_MAX;
-  bool odd = order->status == TG_STATUS_OTHER || order->exec == TG_EXEC_OTHER || !known_side || order->status == TG_STATUS_NONE;
+  bool odd = order->status == TG_STATUS_OTHER || order->exec == TG_EXEC_OTHER || !known_side ||
+             order->status == TG_STATUS_NONE || odd_px;
   if (!err && odd) mark_unknown(in, msg);
   in->ctx->cnt.orders++;
   return err;
@@ -410,7 +466,7 @@ static int whole_event(tg_user_in_t *in, tg_fields_t *f, tg_fields_t *order, con
   if (TG_UNLIKELY(!known)) {
     int err = tg_fields_scan_in(f, order, TG_LETTER('o'), &seen, &p, end);
     if (err || !tg_fields_ended(p, end, wrapped)) return -TG_ESYNTAX;
-    if (closed) tg_layout_learn(&in->ctx->layouts, start, stop, TG_LETTER('o'));
+    if (closed) tg_layout_learn(&in->ctx->layouts, start, stop, TG_LETTER('o'), WANTED);
   }
   in->order = seen ? order : NULL;
   return 0;

@@ -1,13 +1,15 @@
 /* bn_user.h - Binance futures user stream -> EX_* messages.
  * What:    ORDER_TRADE_UPDATE (EX_FILL when it carries an execution, then EX_ORDER), TRADE_LITE (EX_FILL with TG_F_LITE),
- *          ACCOUNT_UPDATE (EX_BALANCE and EX_POSITION per row), MARGIN_CALL, ACCOUNT_CONFIG_UPDATE, listenKeyExpired,
- * ALGO_UPDATE (EX_CONFIG); every other event is kept as EX_CONFIG OTHER with value[0] = FNV-1a of its name. Wrapped or raw.
- *          Venue page section 6.
+ *          ACCOUNT_UPDATE (EX_BALANCE and EX_POSITION per row), MARGIN_CALL, ACCOUNT_CONFIG_UPDATE, listenKeyExpired and
+ *          ALGO_UPDATE (EX_CONFIG); every other event is kept as EX_CONFIG OTHER with value[0] = FNV-1a of its name.
+ *          Wrapped or raw. Venue page section 6.
  * Owner:   context and batch are the caller's.
  * Threads: one per context.
  * Limit:   at most 2 + rows messages an event.
  * Errors:  as bn_md.h. An unknown word never drops an event: TG_F_UNKNOWN_ENUM and a counter. Orders and positions of symbols
- *          we do not follow are kept as EX_CONFIG OTHER with instr_idx TG_INSTR_NONE. Average prices (`ep`) may have more
+ *          we do not follow are kept as EX_CONFIG OTHER with instr_idx TG_INSTR_NONE. A fill or order whose price is off
+ *          the grid (a liquidation's) is kept: EX_CONFIG OTHER {trade id, price_e8, lots, FNV-1a of "FILL"} instead of the
+ *          EX_FILL, px_ticks 0 and TG_F_UNKNOWN_ENUM in the EX_ORDER, err_scale counted. Average prices (`ep`) may have more
  *          than 8 decimals: they are cut there and counted (`cut`), for they are quotients; nothing else is ever cut. */
 #ifndef TG_CODECS_BN_USER_H
 #define TG_CODECS_BN_USER_H

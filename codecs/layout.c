@@ -50,6 +50,7 @@ static bool read_one(const tg_layout_t *lay, const char *p, const char *end, tg_
     const char *start = p + item->text_len;
     p = value_fast(start, end, item->value);
     if (TG_UNLIKELY(!p)) return false;
+    if (!item->wanted) continue;
     unsigned quote = item->value == TG_LAYOUT_STRING;
     to[item->inner]->value[item->slot] = (tg_json_slice_t){start - quote, (size_t)(p - start) + 2 * quote};
   }
@@ -85,7 +86,7 @@ bool tg_layout_read(tg_layouts_t *tab, const char *p, const char *end, tg_fields
 
 /* One value at p, preceded by the text from `from` on; NULL when it cannot be learned. */
 static const char *learn_value(tg_layout_t *lay, const char *from, const char *p, const char *end, unsigned slot,
-                               unsigned inner) {
+                               unsigned inner, const uint64_t wanted[2]) {
   if (lay->cnt == TG_LAYOUT_ITEMS) return NULL;
   tg_layout_item_t *item = &lay->item[lay->cnt];
   item->value = *p == '"' ? TG_LAYOUT_STRING : *p >= '0' && *p <= '9' ? TG_LAYOUT_DIGITS : TG_LAYOUT_BOOL;
@@ -99,13 +100,14 @@ static const char *learn_value(tg_layout_t *lay, const char *from, const char *p
   item->need = (uint16_t)((1u << len) - 1u);
   item->slot = (uint8_t)slot;
   item->inner = (uint8_t)inner;
-  lay->have[inner][slot / 64] |= UINT64_C(1) << (slot % 64);
+  item->wanted = wanted[slot / 64] >> (slot % 64) & 1;
+  if (item->wanted) lay->have[inner][slot / 64] |= UINT64_C(1) << (slot % 64);
   lay->cnt++;
   return p;
 }
 
 /* The order of the members; false when the event is not flat enough. */
-static bool learn(tg_layout_t *lay, const char *p, const char *end, unsigned inner_slot) {
+static bool learn(tg_layout_t *lay, const char *p, const char *end, unsigned inner_slot, const uint64_t wanted[2]) {
   const char *from = p; /* text since the last value */
   unsigned depth = 1;
   bool more = true;
@@ -131,7 +133,7 @@ static bool learn(tg_layout_t *lay, const char *p, const char *end, unsigned inn
       p++;
       continue;
     }
-    const char *stop = learn_value(lay, from, p, end, slot, depth - 1);
+    const char *stop = learn_value(lay, from, p, end, slot, depth - 1, wanted);
     if (!stop) return false;
     from = stop;
     p = stop + (*stop == '"' && lay->item[lay->cnt - 1].value == TG_LAYOUT_STRING);
@@ -144,13 +146,13 @@ static bool learn(tg_layout_t *lay, const char *p, const char *end, unsigned inn
   return true;
 }
 
-void tg_layout_learn(tg_layouts_t *tab, const char *p, const char *end, unsigned inner_slot) {
+void tg_layout_learn(tg_layouts_t *tab, const char *p, const char *end, unsigned inner_slot, const uint64_t wanted[2]) {
   if (p >= end || *p != '{') return;
   unsigned kind = kind_of(p, end);
   unsigned way = (tab->last[kind] + 1u) % TG_LAYOUT_WAYS; /* the one that was not used last */
   tg_layout_t *lay = &tab->layout[kind][way];
   memset(lay, 0, sizeof *lay);
-  if (learn(lay, p, end, inner_slot)) {
+  if (learn(lay, p, end, inner_slot, wanted)) {
     tab->last[kind] = (uint8_t)way;
   } else {
     lay->cnt = 0;

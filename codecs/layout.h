@@ -20,10 +20,11 @@ typedef struct tg_layout_item {
   char text[TG_LAYOUT_TEXT]; /* before the value, its opening quote included */
   uint16_t need;             /* bit per byte of text */
   uint8_t text_len;
-  uint8_t slot;  /* of fields.h */
-  uint8_t inner; /* 1: member of the inner object */
-  uint8_t value; /* tg_layout_value_t */
-  uint8_t pad0[2];
+  uint8_t slot;   /* of fields.h */
+  uint8_t inner;  /* 1: member of the inner object */
+  uint8_t value;  /* tg_layout_value_t */
+  uint8_t wanted; /* 0: stepped over, not kept */
+  uint8_t pad0;
 } tg_layout_item_t;
 
 typedef struct tg_layout {
@@ -43,7 +44,8 @@ typedef struct tg_layouts {
 /* Takes the event that is the whole text apart: true with f, inner and *inner_seen as tg_fields_scan_in would set them (but
  * without the raw value of the inner object). False: no layout fits. */
 bool tg_layout_read(tg_layouts_t *tab, const char *p, const char *end, tg_fields_t *f, tg_fields_t *inner, bool *inner_seen);
-/* Learns the order of a whole, well-formed event. */
-void tg_layout_learn(tg_layouts_t *tab, const char *p, const char *end, unsigned inner_slot);
+/* Learns the order of a whole, well-formed event; `wanted` has a bit for each slot whose value the caller reads (others are
+ * then not given). */
+void tg_layout_learn(tg_layouts_t *tab, const char *p, const char *end, unsigned inner_slot, const uint64_t wanted[2]);
 
 #endif

@@ -222,6 +222,21 @@ Test(user, errors_leave_the_batch_alone) {
   cr_assert(user.cnt.err_scale == 1 && user.cnt.err_syntax == 1 && user.cnt.err_full == 1 && user.cnt.fills == 0);
 }
 
+Test(user, liquidation_prices_off_the_grid_hide_nothing) {
+  /* a price we cannot hold in ticks: the execution by its numbers, the order with its exact quantities */
+  cr_assert_eq(decode(changed("\"L\":\"61240.00\"", "\"L\":\"61240.05\"")), 2);
+  cr_assert_eq(out.msg[0].kind, TG_EX_CONFIG);
+  cr_assert_eq(out.msg[0].u.ex_config.value[0], 5400112233);
+  cr_assert_eq(out.msg[0].u.ex_config.value[1], 6124005000000);
+  cr_assert_eq(out.msg[0].u.ex_config.value[2], 4);
+  cr_assert_eq((uint64_t)out.msg[0].u.ex_config.value[3], tg_text_fnv("FILL", 4));
+  cr_assert(out.msg[1].kind == TG_EX_ORDER && out.msg[1].u.ex_order.cum_qty_lots == 4);
+  cr_assert_eq(decode(changed("\"p\":\"61240.00\"", "\"p\":\"61240.05\"")), 2);
+  cr_assert(out.msg[1].u.ex_order.px_ticks == 0 && (out.msg[1].flags & TG_F_UNKNOWN_ENUM) &&
+            out.msg[1].u.ex_order.qty_lots == 10);
+  cr_assert_eq(user.cnt.err_scale, 2);
+}
+
 Test(user, average_prices_are_cut_and_counted) {
   const char *text =
       "{\"e\":\"ACCOUNT_UPDATE\",\"E\":1,\"T\":1,\"a\":{\"m\":\"ADJUSTMENT\",\"B\":[],\"P\":[{\"s\":\"BTCUSDT\",\"pa\":\"-0."
