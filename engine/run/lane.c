@@ -2,7 +2,9 @@
 #include <sched.h>
 #include <string.h>
 
+#ifndef TG_NO_JEMALLOC
 #include <jemalloc/jemalloc.h>
+#endif
 
 #include "engine/base/assert.h"
 #include "engine/base/err.h"
@@ -11,8 +13,10 @@
 /* Bytes this thread ever allocated, through jemalloc's pointer to its own counter (no call on the hot path). */
 static uint64_t *lane_allocated_counter(void) {
   uint64_t *counter = NULL;
+#ifndef TG_NO_JEMALLOC /* under a sanitizer: NULL, nothing is counted */
   size_t len = sizeof counter;
   if (mallctl("thread.allocatedp", &counter, &len, NULL, 0) != 0) return NULL;
+#endif
   return counter;
 }
 
