@@ -90,6 +90,7 @@ static double standard_deviation(const tg_hist_t *hist) {
 static uint64_t count_to(const tg_hist_t *hist, uint64_t value) {
   uint64_t seen = 0;
   uint32_t last = tg_hist_bucket_idx(value);
+  if (last >= TG_HIST_BUCKET_CNT) last = TG_HIST_BUCKET_CNT - 1; /* clamped there when recorded */
   for (uint32_t i = 0; i <= last; i++) seen += hist->bucket[i];
   return seen;
 }
@@ -103,7 +104,7 @@ int tg_hist_print_hgrm(const tg_hist_t *hist, FILE *out, double scale) {
   while (hist->cnt) {
     uint64_t value = tg_hist_quantile(hist, q);
     uint64_t seen = count_to(hist, value);
-    if (seen == hist->cnt) {
+    if (seen >= hist->cnt || q >= 1.0) { /* the latter alone: a torn copy of a histogram in use, whose sums disagree */
       (void)fprintf(out, "%12.3f %2.12f %10llu\n", (double)value / scale, 1.0, (unsigned long long)seen);
       break;
     }

@@ -161,6 +161,7 @@ int tg_engine_report(tg_engine_t *engine, const char *path) {
   }
   json_object_set_new(report, "instruments", instruments);
   json_object_set_new(report, "tick_to_order_ns", hist_json(&e->gateway.bn.tick_to_order_ns));
+  json_object_set_new(report, "kernel_to_user_ns", hist_json(&e->feed.bn.session[TG_FEED_PUBLIC].kernel_to_user_ns));
   json_object_set_new(report, "core_step_ns", hist_json(&e->core.step_ns));
   put_int(report, "inputs", e->core.input_cnt);
   put_int(report, "outputs", e->core.output_cnt);

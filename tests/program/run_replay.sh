@@ -6,7 +6,8 @@ folder=$data/crypto/hftbacktest/usdm
 found=0
 for file in "$folder"/*.gz; do
   # a flow needs its own snapshot to start from
-  gzip -dc "$file" | head -n 400 | grep -q '"lastUpdateId"' || { echo "not a start of a flow: $(basename "$file")"; continue; }
+  snapshots=$(gzip -dc "$file" 2>/dev/null | head -n 400 | grep -c '"lastUpdateId"')
+  [ "$snapshots" -gt 0 ] || { echo "not a start of a flow: $(basename "$file")"; continue; }
   found=1
   name=$(basename "$file" .gz)
   "$root/tools/run" --bin "$bin" --seconds 60 --replay "$file" --dir "$work/$name" --json "$work/$name.json" >"$work/$name.out" 2>&1

@@ -3,9 +3,10 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh.inc"
 for topology in fused split; do
   seconds=30
-  [ "$topology" = split ] && seconds=10
+  stamps=false
+  [ "$topology" = split ] && seconds=10 stamps=true
   dir=$work/$topology
-  "$root/tools/run" --bin "$bin" --seconds "$seconds" --seed 7 --topology "$topology" --dir "$dir" --json "$dir.json" >"$dir.out" 2>&1
+  "$root/tools/run" --bin "$bin" --seconds "$seconds" --seed 7 --topology "$topology" --set "venue.rx_stamps=$stamps" --dir "$dir" --json "$dir.json" >"$dir.out" 2>&1
   code=$?
   check "$topology: tools/run ends with 0" equal "$code" 0
   [ "$code" = 0 ] || { tail -n 30 "$dir.out"; continue; }
@@ -16,6 +17,7 @@ for topology in fused split; do
   for what in position open_orders pnl; do check "$topology: $what agrees" equal "$(json "$dir.json" agree.$what)" true; done
   check "$topology: a line a second" at_least "$(grep -c 'pos' "$dir.out")" $((seconds - 5))
   for what in p50 p99 p999 max; do check "$topology: tick to order $what" at_least "$(json "$dir.json" tick_to_order_ns.$what)" 1; done
+  [ "$stamps" = false ] || check "$topology: receive stamps of the kernel were seen" at_least "$(json "$dir.json" kernel_to_user_ns.count)" 100
   tape=$(json "$dir.json" tape)
   for how in fused split; do
     check_into "$dir.replay.$how.json" "$topology: replay $how has no difference" "$bin/tickgate" replay "$tape" --topology "$how" --json

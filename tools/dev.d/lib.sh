@@ -51,13 +51,14 @@ install_packages() {
   rm -f "$log"
 }
 
-# Configures and builds a preset. build_preset PRESET [cmake args...]
+# Configures and builds a preset. build_preset PRESET [cmake args...]; TG_TARGETS names targets when not all are wanted.
 build_preset() {
-  local preset=$1 log
+  local preset=$1 log target=()
   shift
+  [ -z "${TG_TARGETS:-}" ] || read -r -a target <<<"--target $TG_TARGETS"
   say "building $preset (build/$preset)"
   log=$(mktemp)
-  if ! { cmake -S "$TG_ROOT" --preset "$preset" "$@" && cmake --build "$TG_ROOT/build/$preset"; } >"$log" 2>&1 </dev/null; then
+  if ! { cmake -S "$TG_ROOT" --preset "$preset" "$@" && cmake --build "$TG_ROOT/build/$preset" "${target[@]}"; } >"$log" 2>&1 </dev/null; then
     grep -E 'error|Error|warning:|undefined|FAILED' "$log" | head -n 40 >&2 || true
     tail -n 15 "$log" >&2
     rm -f "$log"
