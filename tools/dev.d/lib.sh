@@ -16,7 +16,7 @@ die() { # die CODE MESSAGE...
 TG_PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config liburing-dev android-libboringssl-dev libjemalloc-dev libinih-dev
   libsqlite3-dev libmicrohttpd-dev libzstd-dev libjansson-dev libncurses-dev zlib1g-dev libwebsockets-dev libssl-dev openssl"
 TG_PACKAGES_TEST="clang lld llvm libclang-rt-14-dev clang-format libcriterion-dev valgrind strace nodejs npm ca-certificates sqlite3 curl
-  python3-minimal"
+  python3 procps git"
 
 # Installs what is missing of the named packages, after saying so. Works as root or through sudo.
 # A command that already stands on PATH (node from elsewhere, say) satisfies the package that brings it.
@@ -28,7 +28,9 @@ install_packages() {
       nodejs) command -v node >/dev/null 2>&1 && continue ;;
       ninja-build) command -v ninja >/dev/null 2>&1 && continue ;;
       pkg-config) command -v pkg-config >/dev/null 2>&1 && continue ;;
-      python3-minimal) command -v python3 >/dev/null 2>&1 && continue ;;
+      python3) command -v python3 >/dev/null 2>&1 && continue ;;
+      procps) command -v pgrep >/dev/null 2>&1 && continue ;;
+      git) command -v git >/dev/null 2>&1 && continue ;;
       lld) command -v ld.lld >/dev/null 2>&1 && continue ;;
       llvm) command -v llvm-ar >/dev/null 2>&1 && continue ;;
     esac
