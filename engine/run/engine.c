@@ -54,6 +54,7 @@ static int make_paths(tg_engine_t *e) {
   int err = path_in(e->tape_path, sizeof e->tape_path, dir, "tape");
   if (!err) err = path_in(e->store_path, sizeof e->store_path, dir, "store.sqlite");
   if (!err) err = path_in(e->evidence_path, sizeof e->evidence_path, dir, "evidence");
+  if (!err) err = path_in(e->kill_path, sizeof e->kill_path, dir, "KILL");
   if (!err) err = path_in(e->control_path, sizeof e->control_path, dir, e->conf.control_socket);
   const char *listen = e->conf.metrics_listen;
   bool tcp = strncmp(listen, "127.0.0.1:", 10) == 0;
@@ -201,6 +202,7 @@ static void wire(tg_engine_t *e) {
   e->cold.conf = &e->conf;
   e->cold.secrets = &e->secrets;
   e->cold.names = &tg_run_names;
+  e->cold.kill_path = e->kill_path;
   e->cold.hot_alive_ns = &hot->alive_ns;
   e->cold.core_stopped = &e->core.stopped;
 }

@@ -26,6 +26,7 @@ struct tg_engine {
   char tape_path[TG_TAPE_PATH_BYTES];
   char store_path[TG_TAPE_PATH_BYTES];
   char evidence_path[TG_TAPE_PATH_BYTES];
+  char kill_path[TG_TAPE_PATH_BYTES];
   char control_path[TG_TAPE_PATH_BYTES];
   char metrics_path[TG_TAPE_PATH_BYTES];
   char digest[65];

@@ -1,9 +1,12 @@
 #include "engine/run/stage_cold.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine/base/log.h"
 #include "engine/core/lifecycle.h"
@@ -206,12 +209,55 @@ static void on_alarm(tg_stage_cold_t *s, const tg_msg_t *msg) {
   if (err) tg_log_error("evidence bundle not written: %s", tg_err_text(err));
 }
 
+/* --- the kill latch: the file run_dir/KILL is the latch (gates.md, bit 2) ---
+ * It is made when the core has taken a KILL and removed when it has taken a KILL_OFF; while it lies there, made by us, by a
+ * former run or by a person with `touch`, the core is killed. So the latch survives a restart, and a kill needs no socket. */
+
+#define LATCH_PERIOD_NS (100 * (uint64_t)TG_NS_PER_MS)
+
+static void latch_set(tg_stage_cold_t *s) {
+  s->kill_told = true;
+  int fd = open(s->kill_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+  int err = fd < 0 ? errno : 0;
+  if (fd >= 0 && fsync(fd) != 0) err = errno;
+  if (fd >= 0 && close(fd) != 0 && !err) err = errno;
+  if (err)
+    tg_log_error("the kill latch %s cannot be written: %s; the kill holds, but not across a restart", s->kill_path,
+                 strerror(err));
+}
+
+static void latch_clear(tg_stage_cold_t *s) {
+  s->kill_told = false;
+  if (unlink(s->kill_path) != 0 && errno != ENOENT)
+    tg_log_error("the kill latch %s cannot be removed: %s; it kills again", s->kill_path, strerror(errno));
+}
+
+static void latch_turn(tg_stage_cold_t *s, uint64_t now_ns) {
+  if (now_ns < s->latch_next_ns || s->kill_told) return;
+  s->latch_next_ns = now_ns + LATCH_PERIOD_NS;
+  if (access(s->kill_path, F_OK) != 0) return;
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_CMD, TG_INSTR_NONE, now_ns);
+  msg.u.cmd.verb = TG_VERB_KILL;
+  msg.u.cmd.role = TG_ROLE_RISK;
+  memcpy(msg.u.cmd.reason, "KILL file", 9);
+  if (to_core(s, &msg, 1) != 0) return; /* tried again */
+  s->kill_told = true;
+  tg_log_warn("%s lies there: killed; `tickgatectl kill off` removes it", s->kill_path);
+}
+
 /* STOP from the control socket ends the whole engine, not only the quoting. */
 static void stop_seen(tg_stage_cold_t *s, uint64_t now_ns) {
   if (atomic_load_explicit(&s->stop_wanted, memory_order_relaxed)) return;
   atomic_store_explicit(&s->stop_wanted, 1, memory_order_relaxed);
   s->stop_deadline_ns = now_ns + STOP_PATIENCE_NS;
   atomic_store_explicit(&s->phase, TG_COLD_STOPPING, memory_order_relaxed);
+}
+
+static void command_done(tg_stage_cold_t *s, int64_t verb, uint64_t now_ns) {
+  if (verb == TG_VERB_STOP) stop_seen(s, now_ns);
+  if (verb == TG_VERB_KILL) latch_set(s);
+  if (verb == TG_VERB_KILL_OFF) latch_clear(s);
 }
 
 static void journal_one(tg_stage_cold_t *s, const tg_msg_t *msg, uint64_t now_ns) {
@@ -229,7 +275,7 @@ static void journal_one(tg_stage_cold_t *s, const tg_msg_t *msg, uint64_t now_ns
     case TG_OUT_ALARM:
       on_alarm(s, msg);
       if (s->control) tg_control_on_msg(s->control, msg);
-      if (msg->u.out_alarm.what == TG_ALARM_CMD_DONE && msg->u.out_alarm.ours == TG_VERB_STOP) stop_seen(s, now_ns);
+      if (msg->u.out_alarm.what == TG_ALARM_CMD_DONE) command_done(s, msg->u.out_alarm.ours, now_ns);
       break;
     case TG_OUT_SYNC:
       tg_sync_want(s->sync, TG_SYNC_WHY_CORE);
@@ -313,6 +359,7 @@ static uint32_t cold_turn(void *self, uint64_t now_ns) {
     if (tg_sync_failed_msg(s->sync, now_ns, &failed) && to_core(s, &failed, 1) != 0)
       tg_log_error("a failed account sync was not told");
     if (want) tg_bn_cold_account(s->bn, want, now_ns);
+    latch_turn(s, now_ns);
   }
   int err = s->tape ? tg_tape_turn(s->tape, now_ns) : 0;
   if (err) journal_broken(s, "the tape", err, now_ns);

@@ -50,6 +50,9 @@ typedef struct tg_stage_cold {
   tg_msg_t *sync_mem;
   _Atomic uint64_t *hot_alive_ns; /* gauge of the hot lane that turns the core */
   const _Atomic int *core_stopped;
+  const char *kill_path; /* the latch: a file */
+  bool kill_told;        /* the core has, or will have, the KILL that the latch stands for */
+  uint64_t latch_next_ns;
   bool configured, journal_bad;
   uint64_t beat_next_ns, stop_deadline_ns, cmd_no;
   uint64_t drained_cnt, core_wait_cnt;

@@ -100,7 +100,12 @@ fi
 check "kill" told kill
 check "kill leads to EMERGENCY" soon 10 is state EMERGENCY
 check "no order of ours is left" soon 20 is counts.orders_open 0
+check "the latch lies there" test -f "$run/KILL"
 check "kill off" told kill off
+check "the latch is gone" soon 5 test ! -e "$run/KILL"
+check "no more kill" soon 10 is kill false
+touch "$run/KILL"
+check "a file named KILL kills as well" soon 10 is state EMERGENCY
 kill -9 "$engine"
 wait "$engine" 2>/dev/null
 ctl status >/dev/null 2>"$work/gone.err"
@@ -110,6 +115,9 @@ check "the tape of the crash replays up to its torn end" equal "$(json "$work/cr
 
 start second
 check "it starts over what the crash left" soon 20 is epoch 2
+check "the kill survived the restart" soon 20 is state EMERGENCY
+check "nothing was placed" equal "$(field counts.orders_placed)" 0
+check "kill off again" told kill off
 # orders that the crash left at the venue are strangers to the new run: it pauses and says so, a person looks and resumes
 soon 20 is_not state READY
 is state PAUSED && check "paused over orphans: resume" told resume
