@@ -166,6 +166,8 @@ int tg_engine_report(tg_engine_t *engine, const char *path) {
   put_int(report, "inputs", e->core.input_cnt);
   put_int(report, "outputs", e->core.output_cnt);
   put_int(report, "feed_errors", e->feed.bn.error_cnt);
+  put_int(report, "gateway_errors", e->gateway.bn.error_cnt);
+  put_int(report, "gateway_overflows", e->gateway.bn.overflow_cnt);
   put_int(report, "feed_dropped_events", e->feed.bn.dropped_event_cnt);
   put_int(report, "journal_depth_max", e->rings.journal.depth_max);
   put_int(report, "core_halts", e->core.halt_cnt);
@@ -249,6 +251,8 @@ static void status_extra(void *user, json_t *object) {
   if (sync.age_ns != UINT64_MAX) put_int(account, "age_ms", sync.age_ns / (uint64_t)TG_NS_PER_MS);
   json_object_set_new(object, "account_sync", account);
   put_int(object, "journal_depth", tg_spsc_depth(&e->rings.journal));
+  put_int(object, "feed_errors", e->feed.bn.error_cnt);
+  put_int(object, "gateway_errors", e->gateway.bn.error_cnt);
   put_text(object, "topology", e->conf.engine_topology == 1 ? "split" : "fused");
   put_text(object, "tape", e->tape_path);
   put_text(object, "store", e->store_path);

@@ -95,6 +95,8 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
   check "and no more" equal $? 1
   check "he is told why" grep -q EPERM "$work/stranger.err"
   chmod 660 "$run/control.sock"
+else
+  echo "not run: roles of a stranger (needs root and setpriv)"
 fi
 
 check "kill" told kill

@@ -20,8 +20,7 @@ children+=("$engine")
 for _ in $(seq 100); do grep -q 'ACTIVE' "$work/engine.log" 2>/dev/null && break; sleep 0.1; done
 for cut in 1 2 3; do
   sleep 4
-  kill -USR1 "$cutter"
-  ok "cut $cut"
+  check "cut $cut" kill -USR1 "$cutter"
 done
 wait "$engine"
 check "the engine ends with 0" equal $? 0

@@ -13,6 +13,7 @@ for topology in fused split; do
   check "$topology: messages" at_least "$(json "$dir.json" messages)" 1000
   check "$topology: book updates" at_least "$(json "$dir.json" book_updates)" 100
   check "$topology: no gap" equal "$(json "$dir.json" book_gaps)" 0
+  for what in feed_errors gateway_errors gateway_overflows feed_dropped_events; do check "$topology: $what" equal "$(json "$dir.json" $what)" 0; done
   for what in orders_placed orders_amended orders_cancelled fills; do check "$topology: $what" at_least "$(json "$dir.json" $what)" 1; done
   for what in position open_orders pnl; do check "$topology: $what agrees" equal "$(json "$dir.json" agree.$what)" true; done
   check "$topology: a line a second" at_least "$(grep -c 'pos' "$dir.out")" $((seconds - 5))
