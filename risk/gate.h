@@ -18,6 +18,7 @@
 #include "risk/filters.h"
 #include "risk/limits.h"
 #include "risk/rate.h"
+#include "risk/ticket.h"
 
 /* TG_GATE_<NAME> is the bit's number. */
 typedef enum tg_gate {
@@ -88,6 +89,7 @@ typedef struct tg_gate_snap {
   const tg_rate_state_t *rate; /* tg_rate_on_time called for now_ns */
   const tg_dup_t *dup;
   const tg_drawdown_t *drawdown; /* also the equity of bits 21 and 22 */
+  const tg_ticket_t *ticket;     /* intent that the order belongs to (bits 14, 31) */
   uint64_t session_rx_ns;        /* last inbound on the order session; 0 = down */
   int64_t clock_offset_ns, clock_error_ns;
   uint32_t open_cnt;      /* our orders open, in flight or unknown, all instruments */

@@ -198,6 +198,38 @@ typedef struct tg_health {
   int64_t pad1[4];
 } tg_health_t;
 
+/* Counters of the trading day (risk/day.h). An instrument's line holds entries, quantity and notional; the account's line
+ * (TG_INSTR_NONE) the day's equity peak and the streak of losing round trips. */
+typedef struct tg_day {
+  uint64_t day_no; /* of risk.day_roll_s */
+  int64_t entry_cnt, qty_lots, notional_e8;
+  int64_t peak_e8;      /* account line: highest equity of the day, 0 not known */
+  uint32_t loss_streak; /* account line */
+  uint32_t pad0;
+} tg_day_t;
+
+typedef struct tg_decision {
+  uint64_t day_no;
+  uint8_t verdict; /* 1 allow, 2 block */
+  uint8_t valid;   /* 0: missing or unreadable */
+  uint8_t pad0[6];
+  uint64_t version; /* first 8 bytes of its sha256 */
+  int64_t pad1[3];
+} tg_decision_t;
+
+#define TG_RESTORE_TRADES_MAX 6
+typedef struct tg_restore_trades {
+  uint64_t trade_id[TG_RESTORE_TRADES_MAX]; /* 0: unused */
+} tg_restore_trades_t;
+
+typedef struct tg_restore_done {
+  uint64_t from_epoch; /* of the run that is continued; 0: there was none */
+  uint32_t position_cnt, order_cnt, trade_cnt;
+  uint8_t clean; /* the former run ended by itself */
+  uint8_t pad0[3];
+  int64_t pad1[3];
+} tg_restore_done_t;
+
 typedef struct tg_cmd {
   uint8_t verb; /* tg_verb_t */
   uint8_t role; /* tg_role_t */
@@ -238,7 +270,8 @@ typedef struct tg_cfg_filter {
 
 typedef struct tg_cfg_set {
   uint32_t key_hash; /* tg_conf_key_hash of the key's name */
-  uint32_t pad0;
+  uint8_t scope;     /* tg_scope_t; INSTRUMENT: the message's instr_idx */
+  uint8_t pad0[3];
   int64_t value; /* in the key's unit */
   int64_t pad1[4];
 } tg_cfg_set_t;
@@ -337,6 +370,40 @@ typedef struct tg_out_alarm {
   int64_t ours, venue; /* the two sides of a disagreement */
   int64_t detail[2];
 } tg_out_alarm_t;
+
+typedef struct tg_out_intent {
+  uint64_t intent_id; /* epoch << 32 | counter */
+  uint64_t parent_id; /* the intent that this one goes on from, 0 none */
+  int64_t qty_lots, filled_lots;
+  uint64_t expires_ns;
+  uint32_t limits_version;
+  uint8_t side, state; /* tg_side_t, tg_ticket_state_t */
+  uint8_t reason;      /* tg_why_t of the order that opened it */
+  uint8_t bits;        /* 1 manual approval, 2 for reductions */
+} tg_out_intent_t;
+
+typedef struct tg_out_child {
+  uint64_t client_id, intent_id;
+  int64_t qty_lots;
+  int64_t held_lots, filled_lots; /* of the intent, this order included */
+  uint32_t limits_version;
+  uint8_t side, reason, intent, pad0; /* tg_side_t, tg_why_t, tg_intent_t */
+} tg_out_child_t;
+
+/* Rows of risk/explain.def say what each value of each part is. */
+typedef struct tg_out_gates {
+  uint64_t client_id; /* as the OUT_DECISION before it */
+  uint32_t limits_version;
+  uint8_t part, part_cnt, pad0[2];
+  int64_t value[4];
+} tg_out_gates_t;
+
+typedef struct tg_out_limits {
+  uint32_t version;
+  uint8_t first, cnt; /* TG_LIMIT_* of value[0]; how many values are used */
+  uint8_t pad0[2];
+  int64_t value[5];
+} tg_out_limits_t;
 
 typedef struct tg_ctl_adopt {
   uint8_t session; /* tg_session_t */
