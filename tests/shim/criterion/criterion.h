@@ -1,6 +1,8 @@
 /* criterion.h - stands in for Criterion under the thread sanitizer, which Criterion's own memory arena cannot live with.
  * What:    the macros our tests use; each test runs in a forked child, one after the other.
+ *          The mutation tester runs its thousands of programs on it, too: a process starts in a millisecond.
  * Limit:   Test (init, fini, signal, exit_code, disabled), cr_assert*, cr_expect* (here: assert), cr_skip, cr_log_*.
+ *          Environment: TG_SHIM_SUITES=a,b runs these suites only; TG_SHIM_FIRST ends with the first failure.
  * Errors:  exit 1 when a test fails; a race makes its test's child exit 66. */
 #ifndef TG_SHIM_CRITERION_H
 #define TG_SHIM_CRITERION_H
@@ -70,10 +72,21 @@ __attribute__((weak)) int tg_shim_run(const tg_shim_test_t *test) {
   return test->options.signal || test->options.exit_code != WEXITSTATUS(status);
 }
 
+__attribute__((weak)) bool tg_shim_wanted(const char *suite) {
+  const char *at = getenv("TG_SHIM_SUITES");
+  size_t len = strlen(suite);
+  if (!at) return true;
+  for (; *at; at += strcspn(at, ","), at += *at == ',') {
+    if (strcspn(at, ",") == len && strncmp(at, suite, len) == 0) return true;
+  }
+  return false;
+}
+
 __attribute__((weak)) int main(void) {
   int tested = 0, failed = 0;
-  for (tg_shim_test_t *test = tg_shim_first; test; test = test->next) {
-    if (test->options.disabled) continue;
+  bool first_only = getenv("TG_SHIM_FIRST") != NULL;
+  for (tg_shim_test_t *test = tg_shim_first; test && !(failed && first_only); test = test->next) {
+    if (test->options.disabled || !tg_shim_wanted(test->suite)) continue;
     int bad = tg_shim_run(test);
     if (bad) fprintf(stderr, "[FAIL] %s::%s\n", test->suite, test->name);
     tested++;
