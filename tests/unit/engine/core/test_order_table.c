@@ -1,0 +1,99 @@
+/* The order machine's table read the other way round: what each event does to which states, written out a second time. Every
+ * pair must be found in exactly one line here, or be a hole in both. */
+#include <criterion/criterion.h>
+
+#include "engine/core/order.h"
+
+#define S(NAME) (1u << TG_ORD_##NAME)
+#define RESTING (S(LIVE) | S(PARTIAL))
+#define UNKNOWN (S(PLACE_UNKNOWN) | S(AMEND_UNKNOWN) | S(REST_UNKNOWN))
+#define OPEN (S(SENT) | RESTING | S(AMEND_SENT) | S(CANCEL_SENT) | UNKNOWN)
+#define BY_VENUE (S(FILLED) | S(CANCELED) | S(EXPIRED)) /* ended by the venue's word */
+#define BY_US (S(REJECTED) | S(GONE))                   /* ended by our reading */
+
+typedef struct line {
+  uint8_t event;
+  uint32_t states;
+  uint8_t next, action;
+} line_t;
+
+static const line_t lines[] = {
+    {TG_OEV_SEND, S(FREE), TG_ORD_SENT, TG_OACT_NONE},
+    {TG_OEV_SEND_AMEND, RESTING, TG_ORD_AMEND_SENT, TG_OACT_NONE},
+    {TG_OEV_SEND_CANCEL, UNKNOWN | RESTING, TG_ORD_CANCEL_SENT, TG_OACT_NONE},
+    {TG_OEV_ACK, S(SENT) | S(PLACE_UNKNOWN), TG_ORD_REST, TG_OACT_TAKE},
+    {TG_OEV_ACK, BY_VENUE | RESTING | S(AMEND_SENT) | S(CANCEL_SENT) | S(AMEND_UNKNOWN) | S(REST_UNKNOWN), TG_ORD_SAME,
+     TG_OACT_LATE},
+    {TG_OEV_ACK, BY_US, TG_ORD_PLACE_UNKNOWN, TG_OACT_REOPEN},
+    {TG_OEV_REFUSE, S(SENT) | S(PLACE_UNKNOWN), TG_ORD_REJECTED, TG_OACT_END},
+    {TG_OEV_REFUSE, RESTING, TG_ORD_SAME, TG_OACT_QUERY},
+    {TG_OEV_REFUSE, BY_VENUE | BY_US | S(AMEND_SENT) | S(CANCEL_SENT) | S(AMEND_UNKNOWN) | S(REST_UNKNOWN), TG_ORD_SAME,
+     TG_OACT_LATE},
+    {TG_OEV_UNKNOWN, S(SENT), TG_ORD_PLACE_UNKNOWN, TG_OACT_QUERY},
+    {TG_OEV_UNKNOWN, S(AMEND_SENT), TG_ORD_AMEND_UNKNOWN, TG_OACT_QUERY},
+    {TG_OEV_UNKNOWN, S(CANCEL_SENT), TG_ORD_REST_UNKNOWN, TG_OACT_QUERY},
+    {TG_OEV_TIMEOUT, S(SENT), TG_ORD_PLACE_UNKNOWN, TG_OACT_QUERY},
+    {TG_OEV_TIMEOUT, S(AMEND_SENT), TG_ORD_AMEND_UNKNOWN, TG_OACT_QUERY},
+    {TG_OEV_TIMEOUT, S(CANCEL_SENT), TG_ORD_REST_UNKNOWN, TG_OACT_QUERY},
+    {TG_OEV_STRAY, OPEN | BY_VENUE | BY_US, TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_NEW, S(SENT) | S(PLACE_UNKNOWN), TG_ORD_REST, TG_OACT_TAKE},
+    {TG_OEV_NEW, BY_VENUE | RESTING | S(AMEND_SENT) | S(CANCEL_SENT) | S(AMEND_UNKNOWN) | S(REST_UNKNOWN), TG_ORD_SAME,
+     TG_OACT_LATE},
+    {TG_OEV_NEW, BY_US, TG_ORD_PLACE_UNKNOWN, TG_OACT_REOPEN},
+    {TG_OEV_AMENDED, S(SENT) | S(PLACE_UNKNOWN) | S(AMEND_UNKNOWN), TG_ORD_REST, TG_OACT_TAKE},
+    {TG_OEV_AMENDED, RESTING | S(AMEND_SENT) | S(CANCEL_SENT) | S(REST_UNKNOWN), TG_ORD_SAME, TG_OACT_TAKE},
+    {TG_OEV_AMENDED, BY_VENUE, TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_AMENDED, BY_US, TG_ORD_PLACE_UNKNOWN, TG_OACT_REOPEN},
+    {TG_OEV_PART, S(SENT) | S(LIVE) | S(PLACE_UNKNOWN), TG_ORD_REST, TG_OACT_FILL},
+    {TG_OEV_PART, BY_VENUE | S(PARTIAL) | S(AMEND_SENT) | S(CANCEL_SENT) | S(AMEND_UNKNOWN) | S(REST_UNKNOWN), TG_ORD_SAME,
+     TG_OACT_FILL},
+    {TG_OEV_PART, BY_US, TG_ORD_PLACE_UNKNOWN, TG_OACT_REOPEN},
+    {TG_OEV_FULL, OPEN | BY_US, TG_ORD_FILLED, TG_OACT_END},
+    {TG_OEV_FULL, BY_VENUE, TG_ORD_SAME, TG_OACT_FILL},
+    {TG_OEV_CANCELED, OPEN, TG_ORD_CANCELED, TG_OACT_END},
+    {TG_OEV_CANCELED, BY_VENUE | BY_US, TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_EXPIRED, OPEN, TG_ORD_EXPIRED, TG_OACT_END},
+    {TG_OEV_EXPIRED, BY_VENUE | BY_US, TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_DENIED, OPEN, TG_ORD_REJECTED, TG_OACT_END},
+    {TG_OEV_DENIED, BY_VENUE | BY_US, TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_AMEND_ACK, BY_VENUE | RESTING | S(CANCEL_SENT) | S(PLACE_UNKNOWN) | S(REST_UNKNOWN), TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_AMEND_ACK, S(AMEND_SENT) | S(AMEND_UNKNOWN), TG_ORD_REST, TG_OACT_TAKE},
+    {TG_OEV_AMEND_ACK, BY_US, TG_ORD_PLACE_UNKNOWN, TG_OACT_REOPEN},
+    {TG_OEV_AMEND_REFUSE, BY_VENUE | BY_US | RESTING | S(CANCEL_SENT) | S(PLACE_UNKNOWN) | S(REST_UNKNOWN), TG_ORD_SAME,
+     TG_OACT_LATE},
+    {TG_OEV_AMEND_REFUSE, S(AMEND_SENT) | S(AMEND_UNKNOWN), TG_ORD_REST, TG_OACT_NONE},
+    {TG_OEV_AMEND_GONE, RESTING | S(AMEND_SENT) | S(AMEND_UNKNOWN), TG_ORD_REST_UNKNOWN, TG_OACT_QUERY},
+    {TG_OEV_AMEND_GONE, BY_VENUE | BY_US | S(CANCEL_SENT) | S(PLACE_UNKNOWN) | S(REST_UNKNOWN), TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_CANCEL_REFUSE, RESTING, TG_ORD_SAME, TG_OACT_QUERY},
+    {TG_OEV_CANCEL_REFUSE, UNKNOWN | BY_VENUE | BY_US | S(AMEND_SENT), TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_CANCEL_REFUSE, S(CANCEL_SENT), TG_ORD_REST_UNKNOWN, TG_OACT_QUERY},
+    {TG_OEV_FOUND, UNKNOWN | S(SENT), TG_ORD_REST, TG_OACT_TAKE},
+    {TG_OEV_FOUND, RESTING, TG_ORD_SAME, TG_OACT_TAKE},
+    {TG_OEV_FOUND, BY_VENUE | S(AMEND_SENT) | S(CANCEL_SENT), TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_FOUND, BY_US, TG_ORD_PLACE_UNKNOWN, TG_OACT_REOPEN},
+    {TG_OEV_NOT_FOUND, RESTING, TG_ORD_REST_UNKNOWN, TG_OACT_WAIT},
+    {TG_OEV_NOT_FOUND, BY_VENUE | BY_US | S(AMEND_SENT) | S(CANCEL_SENT), TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_NOT_FOUND, UNKNOWN, TG_ORD_SAME, TG_OACT_WAIT},
+    {TG_OEV_ABSENT, RESTING, TG_ORD_REST_UNKNOWN, TG_OACT_WAIT},
+    {TG_OEV_ABSENT, BY_VENUE | BY_US | S(AMEND_SENT) | S(CANCEL_SENT), TG_ORD_SAME, TG_OACT_LATE},
+    {TG_OEV_ABSENT, UNKNOWN, TG_ORD_GONE, TG_OACT_END},
+    {TG_OEV_SUSPECT, RESTING, TG_ORD_REST_UNKNOWN, TG_OACT_QUERY},
+};
+
+Test(order_table, every_pair_does_what_the_second_table_says) {
+  for (uint8_t state = 0; state < TG_ORD_STATE_CNT; state++) {
+    for (uint8_t event = 0; event < TG_OEV_CNT; event++) {
+      const line_t *found = NULL;
+      for (unsigned i = 0; i < TG_ARRAY_CNT(lines); i++) {
+        if (lines[i].event != event || !(lines[i].states >> state & 1)) continue;
+        cr_assert_null(found, "%s x %s is listed twice", tg_ord_state_name(state), tg_ord_event_name(event));
+        found = &lines[i];
+      }
+      tg_ord_out_t row = tg_order_row(state, event);
+      cr_assert_eq(row.hole, found == NULL, "%s x %s", tg_ord_state_name(state), tg_ord_event_name(event));
+      cr_assert_eq(row.to, found ? found->next : TG_ORD_SAME, "%s x %s", tg_ord_state_name(state), tg_ord_event_name(event));
+      cr_assert_eq(row.action, found ? found->action : TG_OACT_NONE, "%s x %s", tg_ord_state_name(state),
+                   tg_ord_event_name(event));
+    }
+  }
+}
