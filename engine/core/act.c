@@ -76,6 +76,7 @@ uint64_t tg_core_place(tg_core_t *core, const tg_core_place_t *place, uint32_t *
                         .side = want->side,
                         .type = want->type,
                         .order_flags = want->order_flags};
+  core->snap.ticket = tg_tickets_for_place(core, instr, want->side, place->intent, want->qty_lots, place->why);
   uint64_t mask = gates(core, instr, &req, subs);
   if (mask != 0) return mask;
   tg_order_t *o = tg_order_new(&core->orders, req.client_id, instr->idx, core->now_ns);
@@ -92,6 +93,7 @@ uint64_t tg_core_place(tg_core_t *core, const tg_core_place_t *place, uint32_t *
   }
   core->stats.placed_cnt++;
   core->actions_left--;
+  tg_tickets_on_place(core, o, place->intent);
   send_line(core, TG_OUT_PLACE, o, o->px_ticks, o->qty_lots);
   tg_core_tell_order(core, o);
   return 0;
@@ -110,6 +112,7 @@ uint64_t tg_core_amend(tg_core_t *core, tg_core_instr_t *instr, tg_order_t *o, c
                         .side = o->side,
                         .type = o->type,
                         .order_flags = o->order_flags};
+  core->snap.ticket = tg_tickets_for_amend(core, instr, o, intent, req.rem_lots);
   uint64_t mask = gates(core, instr, &req, subs);
   if (mask != 0) return mask;
   int err = tg_exposure_amend(&core->exposure, &o->reserve, req.rem_lots);
@@ -123,6 +126,7 @@ uint64_t tg_core_amend(tg_core_t *core, tg_core_instr_t *instr, tg_order_t *o, c
   if (o->level < TG_CORE_LEVELS) tg_core_level_view(core, instr, o->level);
   core->stats.amended_cnt++;
   core->actions_left--;
+  tg_tickets_on_amend(core, o, intent);
   send_line(core, TG_OUT_AMEND, o, to->px_ticks, to->qty_lots);
   tg_core_tell_order(core, o);
   return 0;
@@ -145,6 +149,7 @@ uint64_t tg_core_cancel(tg_core_t *core, tg_order_t *o, uint32_t *subs) {
   /* gates.md: CANCEL passes the rate gate even when our own caps are used up; only the venue's wish for silence (429, 418)
    * holds it */
   if (tg_rate_paused(&core->rate, core->now_ns)) return TG_GATE_BIT(RATE);
+  core->snap.ticket = &core->tickets.none; /* no gate asks a cancel for its intent */
   uint64_t mask = gates(core, instr, &req, subs);
   if (mask != 0) return mask;
   tg_rate_on_send(&core->rate, TG_REQUEST_CANCEL);

@@ -53,6 +53,7 @@ static void core_start(tg_core_t *core) {
   core->snap.rate = &core->rate;
   core->snap.dup = &core->dup;
   core->snap.drawdown = &core->drawdown;
+  core->snap.ticket = &core->tickets.none;
   core->snap.fsm_allow = tg_fsm_allow(core->fsm.state);
   core->allow = tg_core_allow(core);
   for (uint16_t i = 0; i < core->cfg.instr_cap; i++) instr_reset(&core->instr[i], i);

@@ -13,6 +13,7 @@
 #include "engine/core/order.h"
 #include "engine/core/position.h"
 #include "engine/core/router.h"
+#include "engine/core/tickets.h"
 #include "engine/core/trades.h"
 #include "engine/core/trip.h"
 #include "engine/market/book.h"
@@ -61,6 +62,7 @@ typedef struct tg_core_instr {
   void *strategy_state;
   tg_core_snap_pos_t snap;
   tg_cfg_symbol_t symbol;
+  tg_core_ticket_t ticket[2][2]; /* current intents: by side, then 1 for reductions */
   uint64_t last_fill_ns;  /* newest execution booked */
   int64_t drift_lots;     /* venue minus ours in the last conclusive snapshot */
   uint64_t drift_ns;      /* since when it stands */
@@ -133,6 +135,9 @@ struct tg_core {
   tg_order_table_t orders;
   uint32_t unknown_cnt, owed_cnt; /* orders in an unknown state; with executions owed */
   tg_trades_t trades;
+  tg_tickets_t tickets;
+  uint32_t limits_version; /* of the limits in force: one more with each CFG_DONE and LIMIT verb */
+  uint8_t degrade_manual;  /* the degrade policy asks for approval of new risk */
   tg_exposure_t exposure;
   tg_rate_state_t rate;
   tg_dup_t dup;

@@ -61,11 +61,13 @@ typedef struct tg_order {
   uint64_t moved_ns;                    /* last time we sent a mutation */
   uint64_t ended_ns;                    /* 0 open */
   uint64_t owed_ns;                     /* since when executions are owed; 0 none */
+  uint64_t unknown_ns;                  /* since when its outcome is unknown; 0 known */
   uint64_t snapshot_no;                 /* last account snapshot that listed it */
   int64_t drift_lots;                   /* cumulative quantity by which the last snapshot disagreed, -1 none */
   uint64_t drift_ns;                    /* since when */
   uint32_t prev, next;                  /* open list or ended list */
   uint32_t not_found_cnt;               /* "no such order" answers since the last sign of life */
+  uint32_t ask_cnt;                     /* questions sent since unknown_ns */
   uint16_t instr_idx;
   int16_t venue_code; /* of the last refusal */
   uint8_t state;      /* tg_ord_state_t; written by tg_order_apply only */
@@ -78,6 +80,8 @@ typedef struct tg_order {
   uint8_t listed_ended;  /* in the ended list */
   uint8_t no_amend;      /* the venue takes no more amends of it */
   tg_reserve_t reserve;  /* its share of the exposure */
+  uint64_t ticket_id;    /* intent that it belongs to (tickets.h); 0 none */
+  int64_t ticket_held_lots, ticket_filled_lots; /* what that intent counts of it */
 } tg_order_t;
 
 #define TG_ORDER_TOLD_CUM 0x01u
@@ -96,7 +100,7 @@ typedef struct tg_ord_out {
   uint8_t from, to, event, action, hole; /* event after classification */
 } tg_ord_out_t;
 
-/* Applies one event: quantities first, then the row. `o` must not be FREE unless the event is SEND. */
+/* Applies one event: quantities first, then the row. `o` must not be FREE unless the event is SEND, TAKE_UP, TAKE_UP_SENT. */
 tg_ord_out_t tg_order_apply(tg_order_t *o, const tg_ord_ev_t *ev);
 /* Invariants of order.def for one order: true when they hold. */
 bool tg_order_check(const tg_order_t *o);

@@ -82,8 +82,12 @@ static uint64_t act(const work_t *w, const tg_route_action_t *action, uint32_t *
       if (mask != 0 && w->o != NULL) w->o->level = w->level;
       return mask;
     }
-    case TG_REQUEST_AMEND:
-      return tg_core_amend(w->core, w->instr, w->o, &action->order, w->intent, subs);
+    case TG_REQUEST_AMEND: {
+      uint64_t mask = tg_core_amend(w->core, w->instr, w->o, &action->order, w->intent, subs);
+      uint32_t unused; /* an order that its intent no longer carries does not rest at an old price */
+      if (mask & (TG_GATE_BIT(PARENT) | TG_GATE_BIT(APPROVAL))) (void)tg_core_cancel(w->core, w->o, &unused);
+      return mask;
+    }
     default:
       return tg_core_cancel(w->core, w->o, subs);
   }

@@ -141,6 +141,7 @@ static void absorb_owed(tg_core_t *core, tg_core_instr_t *instr) {
       } else {
         tg_exposure_release(&core->exposure, &o->reserve);
       }
+      tg_tickets_follow(core, o);
     }
   }
 }

@@ -10,6 +10,7 @@ static tg_role_t role_needed(uint8_t verb) {
     case TG_VERB_STOP:
     case TG_VERB_RESYNC_BOOK:
     case TG_VERB_SYNC:
+    case TG_VERB_REJECT:
       return TG_ROLE_OPERATOR;
     default:
       return TG_ROLE_RISK;
@@ -89,6 +90,10 @@ static int perform(tg_core_t *core, const tg_msg_t *in) {
       return 0;
     case TG_VERB_ADOPT:
       return adopt(core, in);
+    case TG_VERB_APPROVE:
+      return tg_tickets_approve(core, (uint64_t)in->u.cmd.arg[0], (uint64_t)in->u.cmd.arg[1]);
+    case TG_VERB_REJECT:
+      return tg_tickets_reject(core, (uint64_t)in->u.cmd.arg[0], (uint64_t)in->u.cmd.arg[1]);
     default:
       return -TG_EUNSUPPORTED;
   }

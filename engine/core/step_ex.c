@@ -117,6 +117,7 @@ tg_ord_out_t tg_core_order_event(tg_core_t *core, tg_order_t *o, const tg_ord_ev
   if (out.to == TG_ORD_LIVE || out.to == TG_ORD_PARTIAL) o->query_want = out.action == TG_OACT_QUERY ? 1 : 0;
   count_action(core, o, &out);
   exposure_after(core, o, ev, ev->fill_lots - absorbed);
+  tg_tickets_follow(core, o);
   settle(core, instr, o, &was);
   if (out.action != TG_OACT_LATE || out.from != out.to) {
     tg_core_own_best(core, instr);

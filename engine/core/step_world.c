@@ -172,6 +172,7 @@ void tg_core_on_timer(tg_core_t *core, const tg_msg_t *in) {
   }
   if (!core->configured) return;
   order_timers(core);
+  tg_tickets_on_timer(core);
   tg_core_equity(core);
   if (core->sweeping) tg_core_sweep(core);
   core->fsm_dirty = 1;

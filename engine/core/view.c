@@ -222,5 +222,6 @@ void tg_core_check(const tg_core_t *core) {
   for (uint16_t i = 0; i < core->cfg.instr_cap; i++) {
     if (core->instr[i].known) check_instr(core, &core->instr[i]);
   }
+  tg_tickets_check(core);
   tg_fsm_check(&core->fsm);
 }
