@@ -72,6 +72,9 @@ typedef struct tg_net_ops {
 /* The kernel's. */
 extern const tg_net_ops_t tg_net_kernel;
 
+/* Which rows of ring_ops.def a ring may use. */
+typedef enum tg_io_ops { TG_IO_OPS_ALL = 0, TG_IO_OPS_HOT, TG_IO_OPS_COLD } tg_io_ops_t;
+
 typedef struct tg_io_cfg {
   uint32_t entry_cnt;      /* SQ entries, power of two; CQ has four times as many. 256 */
   uint32_t file_cnt;       /* slots of the registered table (hot sessions). 64; 0 = no table */
@@ -79,6 +82,7 @@ typedef struct tg_io_cfg {
   uint32_t buf_bytes;      /* bytes of each, 4096..65536. 16384 */
   const tg_clock_t *clock; /* NULL: rx time = the turn's now_ns; else one stamp a batch, read after io_uring_enter */
   bool sqpoll;             /* reserved: must be false (needs a third core) */
+  tg_io_ops_t ops;         /* TG_IO_OPS_ALL: not restricted */
 } tg_io_cfg_t;
 
 typedef struct tg_io_count {
@@ -98,6 +102,7 @@ struct tg_io {
   struct msghdr *stamp_msg;
   uint16_t buf_tail;
   bool enabled;
+  bool restricted; /* by ring_ops.def */
   bool ring_fd_registered;
 };
 
@@ -105,8 +110,8 @@ struct tg_io {
 void tg_io_cfg_defaults(tg_io_cfg_t *cfg);
 /* Counts or carves. 0, -TG_EINVAL (a size outside its range), -TG_ENOMEM. */
 TG_MUST_USE int tg_io_layout(tg_arena_t *arena, tg_io_t *io, const tg_io_cfg_t *cfg);
-/* Makes the ring (disabled) and registers files and buffers. 0, -TG_EUNSUPPORTED (kernel without io_uring, or older
- * than 6.1), -TG_EPERM (forbidden here), -TG_ENOMEM (RLIMIT_MEMLOCK), -TG_EIO. */
+/* Makes the ring (disabled), registers files and buffers and, with cfg.ops, restricts it to the rows of ring_ops.def. Receive
+ * buffers are kept out of core dumps. 0, -TG_EUNSUPPORTED (kernel without io_uring or without restrictions, or older than 6.1), -TG_EPERM (forbidden here), -TG_ENOMEM (RLIMIT_MEMLOCK), -TG_EIO. */
 TG_MUST_USE int tg_io_setup(tg_io_t *io);
 /* On the lane's own thread: this thread is the only issuer from now on. 0 or -TG_EIO. */
 TG_MUST_USE int tg_io_enable(tg_io_t *io);

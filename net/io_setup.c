@@ -2,6 +2,7 @@
 #include <liburing.h>
 #include <linux/errqueue.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "net/io.h"
 
@@ -70,6 +71,28 @@ static int register_all(tg_io_t *io) {
   return 0;
 }
 
+/* The rows of ring_ops.def, two register operations (the ring's own descriptor in and out of the thread's table) and two flags. */
+static int restrict_ring(tg_io_t *io) {
+  struct io_uring_restriction rule[] = {
+#define R(op, hot, cold, why) {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_##op, .resv = (hot) | (cold) << 1},
+#include "net/ring_ops.def"
+#undef R
+      {.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT, .resv = 3},
+      {.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_RING_FDS, .resv = 3},
+      {.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_UNREGISTER_RING_FDS, .resv = 3},
+  };
+  unsigned bit = io->cfg.ops == TG_IO_OPS_HOT ? 1u : 2u;
+  unsigned cnt = 0;
+  for (size_t i = 0; i < sizeof rule / sizeof *rule; i++) {
+    if (!(rule[i].resv & bit)) continue;
+    rule[cnt] = rule[i];
+    rule[cnt++].resv = 0; /* reserved: must be zero */
+  }
+  int rc = io_uring_register_restrictions(io->ring, rule, cnt);
+  io->restricted = rc == 0;
+  return rc;
+}
+
 int tg_io_setup(tg_io_t *io) {
   struct io_uring_params params;
   memset(&params, 0, sizeof params);
@@ -84,6 +107,9 @@ int tg_io_setup(tg_io_t *io) {
     return setup_err(rc);
   }
   rc = register_all(io);
+  if (rc == 0 && io->cfg.ops != TG_IO_OPS_ALL) rc = restrict_ring(io);
+  /* opened records lie there; a refusal (huge pages) leaves them in the dump */
+  (void)madvise(io->buf_base, (size_t)io->cfg.buf_cnt * io->cfg.buf_bytes, MADV_DONTDUMP);
   if (rc < 0) {
     tg_io_close(io);
     return setup_err(rc);

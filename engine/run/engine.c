@@ -369,10 +369,7 @@ void tg_engine_status(tg_engine_t *engine, tg_engine_status_t *out) {
 
 static void stop_lanes(tg_engine_t *e) {
   for (uint32_t i = e->lane_cnt; i-- > 1;) tg_lane_stop(&e->lane[i]);
-  if (e->lane[LANE_COLD].started) {
-    tg_lane_stop(&e->lane[LANE_COLD]);
-    if (e->cold.bn) tg_stage_cold_drain(&e->cold, tg_clock_now_ns(&e->clock));
-  }
+  tg_lane_stop(&e->lane[LANE_COLD]); /* its last act: it reads what the hot lanes left in the journal */
 }
 
 int tg_engine_finish(tg_engine_t *engine, char *err_text, size_t err_cap) {
@@ -410,7 +407,6 @@ void tg_engine_close(tg_engine_t *engine) {
   stop_lanes(e);
   tg_control_close(e->cold.control);
   tg_metrics_close(e->cold.metrics);
-  tg_stage_cold_free(&e->cold);
   int err = tg_tape_close(e->cold.tape);
   if (!err) err = tg_store_close(e->cold.store);
   if (err) tg_log_error("closing: %s", tg_err_text(err));

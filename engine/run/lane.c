@@ -37,10 +37,18 @@ static int lane_init(tg_lane_t *lane) {
   if (err) return err;
   for (uint32_t i = 0; i < lane->stage_cnt; i++) {
     lane->err_stage = lane->stage[i].ops->name;
+    lane->begun_cnt = i + 1;
     err = lane->stage[i].ops->init(lane->stage[i].self, lane);
     if (err) return err;
   }
   return 0;
+}
+
+static void lane_fini(tg_lane_t *lane) {
+  while (lane->begun_cnt > 0) {
+    const tg_stage_t *stage = &lane->stage[--lane->begun_cnt];
+    if (stage->ops->fini) stage->ops->fini(stage->self);
+  }
 }
 
 /* The loop of a lane. After the first turn nothing here allocates or enters the kernel but tg_io_turn. */
@@ -82,6 +90,7 @@ static void *lane_main(void *arg) {
   (void)unnamed; /* a name is for people only */
   int err = lane_init(lane);
   if (err) {
+    lane_fini(lane);
     lane->err = err;
     atomic_store_explicit(&lane->state, TG_LANE_FAILED, memory_order_seq_cst);
     return NULL;
@@ -91,6 +100,7 @@ static void *lane_main(void *arg) {
   atomic_store_explicit(&lane->state, TG_LANE_RUNNING, memory_order_seq_cst);
   lane_loop(lane);
   lane->allocated_end_bytes = allocated ? *allocated : 0;
+  lane_fini(lane);
   atomic_store_explicit(&lane->state, TG_LANE_STOPPED, memory_order_seq_cst);
   return NULL;
 }

@@ -1,8 +1,8 @@
 /* stage.h - a stage is one job of the engine; a lane is the thread that turns it.
- * What:    four functions a stage. Stages speak only through rings, also when they share a lane, so a
+ * What:    four functions a stage, and one for its end. Stages speak only through rings, also when they share a lane, so a
  *          topology is data: which stage is turned by which lane.
  * Owner:   the topology owns stages and lanes; memory comes from one arena, sealed before lanes start.
- * Threads: layout and init_privileged on the main thread before lanes start; init and turn on the stage's lane.
+ * Threads: layout and init_privileged on the main thread before lanes start; init, turn and fini on the stage's lane.
  * Limit:   TG_LANE_STAGES_MAX stages a lane.
  * Errors:  -TG_E* from the first three; a turn cannot fail, it sends messages. */
 #ifndef TG_RUN_STAGE_H
@@ -31,6 +31,9 @@ typedef struct tg_stage_ops {
   int (*init)(void *self, tg_lane_t *lane);
   /* One round: poll, decode, step, send, then at most one housekeeping event. Returns things done, 0 = idle. */
   uint32_t (*turn)(void *self, uint64_t now_ns);
+  /* On the lane's own thread at its end, also after an init that failed: what only that thread may give back (its ring's
+   * operations). NULL: nothing. In the reverse order of init. */
+  void (*fini)(void *self);
 } tg_stage_ops_t;
 
 typedef struct tg_stage {
@@ -53,6 +56,7 @@ struct tg_lane {
   _Atomic int stop;  /* main thread asks, lane obeys at its next turn */
   int err;           /* first error of init, valid when state is FAILED */
   const char *err_stage;
+  uint32_t begun_cnt; /* stages whose init was called: their fini is due */
   /* gauges, written by the lane only */
   _Atomic uint64_t turn_cnt, busy_cnt, turn_ns_max, alive_ns;
   /* allocation proof: jemalloc's per-thread counter, read by the lane after warm-up and at its end */

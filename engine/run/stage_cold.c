@@ -267,7 +267,7 @@ static void journal_one(tg_stage_cold_t *s, const tg_msg_t *msg, uint64_t now_ns
   err = s->store ? tg_store_on_msg(s->store, msg) : 0;
   if (err) journal_broken(s, "the store", err, now_ns);
   tg_mirror_on_msg(s->mirror, msg);
-  tg_bn_cold_on_msg(s->bn, msg, now_ns);
+  if (s->bn) tg_bn_cold_on_msg(s->bn, msg, now_ns);
   switch (msg->kind) {
     case TG_OUT_STATE:
       on_state(s, msg);
@@ -384,4 +384,12 @@ void tg_stage_cold_free(tg_stage_cold_t *stage) {
   stage->net = NULL;
 }
 
-const tg_stage_ops_t tg_stage_cold_ops = {"cold", cold_layout, cold_init_privileged, cold_init, cold_turn};
+/* Hot lanes have ended: what they left in the journal is read while the venue's side is still there, then the network goes, on the
+ * thread that owns its ring. */
+static void cold_fini(void *self) {
+  tg_stage_cold_t *s = self;
+  if (s->bn) tg_stage_cold_drain(s, cold_now(s));
+  tg_stage_cold_free(s);
+}
+
+const tg_stage_ops_t tg_stage_cold_ops = {"cold", cold_layout, cold_init_privileged, cold_init, cold_turn, cold_fini};

@@ -64,9 +64,9 @@ typedef struct tg_stage_cold {
 
 extern const tg_stage_ops_t tg_stage_cold_ops;
 
-/* Takes what is left in the journal; after the hot lanes have ended, on the main thread, before tape and store close. */
+/* Takes what is left in the journal; after the hot lanes have ended, before tape and store close. Its fini calls it. */
 void tg_stage_cold_drain(tg_stage_cold_t *stage, uint64_t now_ns);
-/* Frees what the stage itself made (venue side, network). After its lane has ended. */
+/* Frees what the stage itself made (venue side, network); on its lane, whose ring the network uses. Its fini calls it. */
 void tg_stage_cold_free(tg_stage_cold_t *stage);
 /* Callbacks for the control socket (`user` is the stage). */
 int tg_stage_cold_command(void *user, const tg_msg_t *cmd);

@@ -148,4 +148,4 @@ static uint32_t core_turn(void *self, uint64_t now_ns) {
   return done;
 }
 
-const tg_stage_ops_t tg_stage_core_ops = {"core", core_layout, core_init_privileged, core_init, core_turn};
+const tg_stage_ops_t tg_stage_core_ops = {"core", core_layout, core_init_privileged, core_init, core_turn, NULL};

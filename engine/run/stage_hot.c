@@ -46,5 +46,5 @@ static uint32_t gateway_turn(void *self, uint64_t now_ns) {
   return done;
 }
 
-const tg_stage_ops_t tg_stage_feed_ops = {"feed", feed_layout, none_privileged, none_init, feed_turn};
-const tg_stage_ops_t tg_stage_gateway_ops = {"gateway", gateway_layout, none_privileged, none_init, gateway_turn};
+const tg_stage_ops_t tg_stage_feed_ops = {"feed", feed_layout, none_privileged, none_init, feed_turn, NULL};
+const tg_stage_ops_t tg_stage_gateway_ops = {"gateway", gateway_layout, none_privileged, none_init, gateway_turn, NULL};

@@ -45,11 +45,11 @@ Test(rings, sizes_are_powers_of_two) {
 }
 
 typedef struct probe {
-  int init_err, inits;
+  int init_err, inits, finis, fini_at;
   _Atomic uint64_t turns;
   _Atomic uint64_t last_ns;
   bool backwards;
-  pthread_t thread;
+  pthread_t thread, fini_thread;
 } probe_t;
 
 static int probe_init(void *self, tg_lane_t *lane) {
@@ -68,8 +68,17 @@ static uint32_t probe_turn(void *self, uint64_t now_ns) {
   return 0;
 }
 
-static const tg_stage_ops_t ops[] = {{"first", NULL, NULL, probe_init, probe_turn},
-                                     {"second", NULL, NULL, probe_init, probe_turn}};
+static int fini_order; /* counts over both probes */
+
+static void probe_fini(void *self) {
+  probe_t *p = self;
+  p->finis++;
+  p->fini_at = ++fini_order;
+  p->fini_thread = pthread_self();
+}
+
+static const tg_stage_ops_t ops[] = {{"first", NULL, NULL, probe_init, probe_turn, probe_fini},
+                                     {"second", NULL, NULL, probe_init, probe_turn, probe_fini}};
 
 typedef struct world {
   tg_arena_t arena;
@@ -116,12 +125,16 @@ Test(lane, starts_turns_and_stops) {
   cr_assert_not(w->lane.started);
   for (int i = 0; i < 2; i++) {
     cr_assert_eq(w->probe[i].inits, 1);
+    cr_assert_eq(w->probe[i].finis, 1);
+    cr_assert(pthread_equal(w->probe[i].fini_thread, w->probe[i].thread), "what the lane began ends on the lane");
     cr_assert_eq(atomic_load(&w->probe[i].turns), atomic_load(&w->lane.turn_cnt));
     cr_assert_not(w->probe[i].backwards);
   }
   cr_assert_eq(atomic_load(&w->lane.alive_ns), atomic_load(&w->probe[1].last_ns));
   cr_assert_eq(atomic_load(&w->lane.busy_cnt), 0);
+  cr_assert_gt(w->probe[0].fini_at, w->probe[1].fini_at, "in the reverse order");
   tg_lane_stop(&w->lane); /* twice */
+  cr_assert_eq(w->probe[0].finis, 1);
   drop(w);
 }
 
@@ -134,6 +147,7 @@ Test(lane, a_stage_that_fails_is_named) {
   cr_assert_eq(w->probe[0].inits, 1);
   tg_lane_stop(&w->lane);
   cr_assert_eq(atomic_load(&w->probe[0].turns), 0, "no turn was made");
+  cr_assert_eq(w->probe[0].finis + w->probe[1].finis, 2, "what an init began is ended, also the one that failed");
   drop(w);
 }
 
@@ -145,7 +159,7 @@ Test(lane, a_cpu_that_is_not_there_is_refused) {
     cr_assert_eq(tg_lane_start(&w->lane), -TG_EINVAL, "cpu %d", bad[i]);
     cr_assert_eq(atomic_load(&w->lane.state), TG_LANE_FAILED);
     cr_assert_str_eq(w->lane.err_stage, w->lane.name);
-    cr_assert_eq(w->probe[0].inits, 0);
+    cr_assert_eq(w->probe[0].inits + w->probe[0].finis, 0);
     drop(w);
   }
 }

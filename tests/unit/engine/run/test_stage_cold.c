@@ -68,7 +68,7 @@ static world_t *make(void) {
 }
 
 static void drop(world_t *w) {
-  tg_stage_cold_free(&w->stage);
+  tg_stage_cold_ops.fini(&w->stage);
   tg_mirror_free(w->stage.mirror);
   tg_io_close(&w->io);
   tg_arena_unmap(&w->arena);
