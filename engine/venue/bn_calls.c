@@ -1,4 +1,4 @@
-/* bn_calls.c - the running engine's REST calls: clock, listen key, dead-man timer, snapshots, account, kill, orders. */
+/* bn_calls.c - the running engine's REST calls: clock, listen key, dead-man timer, snapshots, account, orders. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,56 +174,6 @@ void tg_bn_cold_account(tg_bn_cold_t *cold, uint32_t want, uint64_t now_ns) {
       return;
     }
   }
-}
-
-/* --- kill: every open order with our prefix, never a stranger's --- */
-
-static void kill_cancel_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer) {
-  /* the user stream and the core's re-check tell what came of it; a failure is only logged */
-  if (answer_ok(cold, call, answer)) cold->stats.kill_cancels++;
-}
-
-static void kill_cancel(tg_bn_cold_t *cold, uint16_t instr_idx, int64_t order_id) {
-  char target[BN_TARGET_BYTES];
-  tg_bn_req_t req;
-  bn_call_t *call = bn_call_new(cold, TG_BN_EP_ORDER_CANCEL, kill_cancel_done);
-  if (!call) return;
-  call_begin(&req, call, target);
-  call_symbol(cold, &req, instr_idx);
-  tg_bn_req_int(&req, "orderId", order_id);
-  if (bn_call_send(cold, call, &req, BN_KILL) != 0) cold->stats.errors++;
-}
-
-static void kill_list_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer) {
-  if (!answer_ok(cold, call, answer)) return; /* the core repeats OUT_CANCEL_ALL until none is left */
-  tg_bn_acc_t acc;
-  memset(&acc, 0, sizeof acc);
-  acc.tab = &cold->symtab;
-  cold->batch.cnt = 0;
-  if (tg_bn_rest_open_orders(&acc, (const char *)answer->body, answer->body_len, cold->now_ns, &cold->batch) < 0) {
-    cold->stats.errors++;
-    tg_log_error("kill: openOrders cannot be read");
-    return;
-  }
-  uint32_t ours = 0;
-  for (uint32_t i = 0; i < cold->batch.cnt; i++) {
-    const tg_msg_t *msg = &cold->batch.msg[i];
-    if (msg->kind != TG_ACC_ORDER || (msg->flags & TG_F_FOREIGN) || msg->instr_idx != call->instr_idx) continue;
-    ours++;
-    kill_cancel(cold, msg->instr_idx, msg->u.acc_order.order_id);
-  }
-  tg_log_info("kill: %u open order(s) of ours found and cancelled over REST", (unsigned)ours);
-}
-
-void bn_kill_ask(tg_bn_cold_t *cold, const tg_msg_t *msg) {
-  char target[BN_TARGET_BYTES];
-  tg_bn_req_t req;
-  bn_call_t *call = bn_call_new(cold, TG_BN_EP_OPEN_ORDERS, kill_list_done);
-  if (!call) return;
-  call->instr_idx = msg->instr_idx;
-  call_begin(&req, call, target);
-  call_symbol(cold, &req, msg->instr_idx);
-  if (bn_call_send(cold, call, &req, BN_KILL) != 0) cold->stats.errors++;
 }
 
 /* --- orders over REST, the second way --- */

@@ -82,7 +82,7 @@ int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, unsigned
   const tg_bn_ep_row_t *row = tg_bn_ep(call->ep);
   tg_bn_cred_t cred = {.hmac = &cold->secrets->hmac, .recv_window_ms = (uint32_t)cold->conf->venue_recv_window_ms};
   int err = 0;
-  if (how != BN_KILL && cold->now_ns < cold->rate.pause_until_ns) {
+  if (cold->now_ns < cold->rate.pause_until_ns) {
     cold->stats.refused_locally++;
     err = -TG_ERATE;
   }
@@ -269,6 +269,7 @@ tg_bn_cold_t *tg_bn_cold_open(const tg_conf_t *conf, const tg_bn_secrets_t *secr
   cold->user = user;
   tg_symtab_init(&cold->symtab);
   tg_bn_md_init(&cold->md, &cold->symtab);
+  bn_kill_open(cold);
   tg_retry_budget_init(&cold->budget, (uint32_t)conf->venue_reconnect_budget, 300 * (uint64_t)TG_NS_PER_S);
   snprintf(cold->key_header, sizeof cold->key_header, "X-MBX-APIKEY: %.*s\r\n", (int)secrets->api_key_len, secrets->api_key);
   *err = parse_symbols(cold, conf->venue_symbols);
@@ -329,6 +330,7 @@ void tg_bn_cold_turn(tg_bn_cold_t *cold, uint64_t now_ns, bool hot_alive) {
   cold->now_ns = now_ns;
   tg_http_turn(cold->http, now_ns);
   tg_http_turn(cold->http_urgent, now_ns);
+  bn_kill_turn(cold);
   if (cold->phase < TG_BN_RUNNING) bn_start_turn(cold);
   for (int i = 0; i < TG_BN_SESSIONS; i++) tg_bn_sup_turn(&cold->sup[i], now_ns);
   rate_tell(cold);
@@ -383,7 +385,7 @@ void tg_bn_cold_on_msg(tg_bn_cold_t *cold, const tg_msg_t *msg, uint64_t now_ns)
       bn_snapshot_ask(cold, msg);
       break;
     case TG_OUT_CANCEL_ALL:
-      bn_kill_ask(cold, msg);
+      bn_kill_ask(cold);
       break;
     case TG_OUT_PLACE:
     case TG_OUT_AMEND:

@@ -12,6 +12,7 @@
 #include "codecs/bn_md.h"
 #include "codecs/bn_rest.h"
 #include "engine/conf/conf.h"
+#include "engine/venue/bn_kill.h"
 #include "engine/venue/bn_sup.h"
 #include "net/http.h"
 
@@ -85,6 +86,12 @@ tg_handoff_t *const *tg_bn_cold_handoff(const tg_bn_cold_t *cold, tg_session_t s
 void tg_bn_cold_turn(tg_bn_cold_t *cold, uint64_t now_ns, bool hot_alive);
 /* One message of the journal. */
 void tg_bn_cold_on_msg(tg_bn_cold_t *cold, const tg_msg_t *msg, uint64_t now_ns);
+/* The kill at the venue (bn_kill.h): begins now, in any phase, and lasts until tg_bn_cold_kill_off. `spare` as
+ * tg_bn_kill_ops_t, may be NULL. An OUT_CANCEL_ALL while none lasts is one round of it. */
+void tg_bn_cold_kill(tg_bn_cold_t *cold, bool (*spare)(void *user, const tg_bn_kill_order_t *order), void *user,
+                     uint64_t now_ns);
+void tg_bn_cold_kill_off(tg_bn_cold_t *cold);
+const tg_bn_kill_t *tg_bn_cold_kill_state(const tg_bn_cold_t *cold);
 /* Starts account queries (TG_BN_WANT_*). */
 void tg_bn_cold_account(tg_bn_cold_t *cold, uint32_t want, uint64_t now_ns);
 /* Not wanted any more: no dialling; open sessions live on until their stage ends. Disarms the dead-man timer, except when

@@ -4,6 +4,7 @@
 
 #include "engine/base/log.h"
 #include "engine/venue/bn_cold.h"
+#include "engine/venue/bn_kill.h"
 
 #define BN_TARGET_BYTES 4096
 #define BN_CLOCK_PERIOD_NS (30 * (uint64_t)TG_NS_PER_S)
@@ -23,7 +24,7 @@ struct bn_call {
   tg_bn_inflight_row_t row; /* order calls */
   uint16_t instr_idx;
   uint32_t want_bit;   /* account queries */
-  uint32_t request_no; /* snapshots */
+  uint32_t request_no; /* snapshots; cancels of a kill: the order's index */
   bool used;
 };
 
@@ -64,6 +65,9 @@ struct tg_bn_cold {
   tg_bn_md_t md;
   tg_bn_api_t logon; /* decodes logon answers */
   bn_call_t call[TG_BN_CALLS];
+  tg_bn_kill_t kill;
+  bool (*kill_spare)(void *user, const tg_bn_kill_order_t *order); /* may be NULL */
+  void *kill_spare_user;
   bn_id_t id[1u << BN_ID_BITS];
   bn_trades_t trades[TG_INSTR_MAX];
   int64_t user_since_ms; /* venue time of the first user session; 0 none yet */
@@ -89,10 +93,9 @@ struct tg_bn_cold {
 uint64_t bn_venue_ms(const tg_bn_cold_t *cold);
 /* A free call, or NULL (counted, logged). */
 bn_call_t *bn_call_new(tg_bn_cold_t *cold, tg_bn_ep_t ep, bn_done_t done);
-/* Signs and queues the request begun in req for call; frees the call on failure. 0 or -TG_E*. how: BN_URGENT goes before what
- * is queued, BN_KILL also through a pause that the venue asked for. */
+/* Signs and queues the request begun in req for call; frees the call on failure. 0 or -TG_E*; -TG_ERATE during a pause that the
+ * venue asked for. how: BN_URGENT goes over the connection of its own. */
 #define BN_URGENT 0x1u
-#define BN_KILL 0x3u
 int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, unsigned how);
 /* Messages for the core; a refusal is counted. */
 void bn_to_core(tg_bn_cold_t *cold, const tg_msg_t *msg, uint32_t cnt);
@@ -108,10 +111,13 @@ void bn_clock_ask(tg_bn_cold_t *cold);
 bool bn_key_ask(tg_bn_cold_t *cold);
 void bn_key_keep(tg_bn_cold_t *cold);
 void bn_countdown(tg_bn_cold_t *cold, int64_t countdown_ms);
-/* OUT_SNAPSHOT, OUT_CANCEL_ALL, and with order_entry = rest OUT_PLACE, AMEND, CANCEL, QUERY. */
+/* OUT_SNAPSHOT, and with order_entry = rest OUT_PLACE, AMEND, CANCEL, QUERY. */
 void bn_snapshot_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);
-void bn_kill_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);
 void bn_order_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);
+/* bn_cold_kill.c: the machine's hands; OUT_CANCEL_ALL; what is due. */
+void bn_kill_open(tg_bn_cold_t *cold);
+void bn_kill_ask(tg_bn_cold_t *cold);
+void bn_kill_turn(tg_bn_cold_t *cold);
 /* bn_trades.c: a message of the journal; a new user session is up; what is due. */
 void bn_trades_note(tg_bn_cold_t *cold, const tg_msg_t *msg);
 void bn_trades_gap(tg_bn_cold_t *cold);

@@ -331,20 +331,23 @@ static void pause_by(int status) {
   cr_assert_eq(cold_told(rig, TG_EX_ANSWER, &answer), 2);
   cr_assert_eq(answer->u.ex_answer.outcome, TG_OUTCOME_REFUSED, "never sent: certainly not executed");
   cr_assert_gt(stats_of(rig).refused_locally, 4u);
-  /* but the kill goes through */
+  /* nor the kill: it waits for the end of the pause */
   kill_now(rig);
-  COLD_UNTIL(rig, stats_of(rig).kill_cancels == 2);
+  cold_turns(rig, 30);
+  cr_assert_eq(seen(rig, "DELETE "), cancels, "not even the kill's");
+  cr_assert_eq(seen(rig, "GET /fapi/v1/openOrders"), 0);
   /* and afterwards all goes on; a 418 lasts two minutes at least */
   rig->shift_ns += 130 * (uint64_t)TG_NS_PER_S;
+  COLD_UNTIL(rig, stats_of(rig).kill_cancels == 2);
   snapshot(rig, 0, 3);
   COLD_UNTIL(rig, cold_told(rig, TG_MD_DEPTH, NULL) == 1);
   cold_free(rig);
 }
 
-Test(bn_cold, a_429_stops_everything_but_the_kill) {
+Test(bn_cold, a_429_stops_everything) {
   pause_by(429);
 }
-Test(bn_cold, a_418_stops_everything_but_the_kill) {
+Test(bn_cold, a_418_stops_everything) {
   pause_by(418);
 }
 
@@ -370,7 +373,7 @@ Test(bn_cold, the_kill_cancels_ours_and_no_strangers) {
   kill_now(rig);
   COLD_UNTIL(rig, stats_of(rig).kill_cancels == 2);
   cold_turns(rig, 20);
-  cr_assert_eq(seen(rig, "GET /fapi/v1/openOrders?symbol=BTCUSDT"), 1);
+  cr_assert_eq(seen(rig, "GET /fapi/v1/openOrders?"), 1, "the whole account, once");
   cr_assert_eq(seen(rig, "DELETE /fapi/v1/order?symbol=BTCUSDT&orderId=11&"), 1);
   cr_assert_eq(seen(rig, "DELETE /fapi/v1/order?symbol=BTCUSDT&orderId=13&"), 1);
   cr_assert_eq(seen(rig, "DELETE "), 2);
@@ -392,6 +395,34 @@ Test(bn_cold, a_kill_that_fails_may_be_repeated) {
   COLD_UNTIL(rig, seen(rig, "DELETE ") == 2 && tg_bn_cold_pending(rig->bn) == 0);
   cr_assert_eq(stats_of(rig).kill_cancels, 0);
   cr_assert_geq(stats_of(rig).errors, 4u);
+  cold_free(rig);
+}
+
+/* A lasting kill lists, cancels and lists again until the venue shows none; then it looks again now and then, until it is told
+ * to end. */
+Test(bn_cold, a_lasting_kill_repeats_until_the_venue_shows_none) {
+  cold_rig_t *rig = ready();
+  vp_answer_with(rig->venue, (vp_rule_t){.what = "GET /fapi/v1/openOrders", .status = 200, .body = "[]"});
+  vp_answer_with(rig->venue, (vp_rule_t){.what = "GET /fapi/v1/openOrders", .status = 200, .body = OPEN, .times = 2});
+  vp_answer_with(rig->venue, (vp_rule_t){.what = "DELETE /fapi/v1/order", .status = 200, .body = "{\"orderId\":11}"});
+  tg_bn_cold_kill(rig->bn, NULL, NULL, cold_now(rig));
+  const tg_bn_kill_t *kill = tg_bn_cold_kill_state(rig->bn);
+  COLD_UNTIL(rig, kill->empty_ns != 0);
+  cr_assert_eq(seen(rig, "GET /fapi/v1/openOrders"), 3, "twice with ours, once without");
+  cr_assert_eq(seen(rig, "DELETE "), 4);
+  cr_assert_eq(kill->order_cnt, 2);
+  cr_assert_eq(kill->cancels_confirmed, 4u);
+  cr_assert_eq(kill->foreign_seen, 1u);
+  cr_assert(kill->start_ns <= kill->first_cancel_ns && kill->first_cancel_ns <= kill->last_confirmed_ns &&
+            kill->last_confirmed_ns <= kill->empty_ns);
+  rig->shift_ns += 3 * (uint64_t)TG_NS_PER_S;
+  COLD_UNTIL(rig, seen(rig, "GET /fapi/v1/openOrders") >= 4);
+  COLD_UNTIL(rig, tg_bn_cold_pending(rig->bn) == 0);
+  tg_bn_cold_kill_off(rig->bn);
+  int lists = seen(rig, "GET /fapi/v1/openOrders");
+  rig->shift_ns += 30 * (uint64_t)TG_NS_PER_S;
+  cold_turns(rig, 30);
+  cr_assert_eq(seen(rig, "GET /fapi/v1/openOrders"), lists);
   cold_free(rig);
 }
 
