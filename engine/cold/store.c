@@ -9,42 +9,6 @@
 #include "engine/cold/file_ops.h"
 #include "engine/cold/store_internal.h"
 
-static const char schema_sql[] =
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    "INSERT INTO meta VALUES('schema',1),('epoch',0);"
-    "CREATE TABLE runs(epoch INTEGER PRIMARY KEY, mode TEXT, started_ns INTEGER, ended_ns INTEGER, seed INTEGER, engine TEXT,"
-    " config_sha256 TEXT, tape TEXT, exit_code INTEGER, outputs_digest TEXT);"
-    "CREATE TABLE instruments(epoch INTEGER, instr INTEGER, symbol TEXT, margin_asset TEXT, product INTEGER, px_dec INTEGER,"
-    " px_unit INTEGER, qty_dec INTEGER, qty_unit INTEGER, PRIMARY KEY(epoch,instr)) WITHOUT ROWID;"
-    "CREATE TABLE orders(epoch INTEGER, client_id INTEGER, instr INTEGER, order_id INTEGER DEFAULT 0, side INTEGER,"
-    " px_ticks INTEGER, qty_lots INTEGER, cum_lots INTEGER DEFAULT 0, state INTEGER DEFAULT -1, tif INTEGER, type INTEGER "
-    "DEFAULT 0,"
-    " flags INTEGER, venue_code INTEGER DEFAULT 0, reason INTEGER DEFAULT 0, cause INTEGER DEFAULT 0, first_ns INTEGER,"
-    " last_ns INTEGER, updates INTEGER DEFAULT 0, PRIMARY KEY(epoch,client_id)) WITHOUT ROWID;"
-    "CREATE TABLE fills(seq INTEGER PRIMARY KEY, epoch INTEGER, instr INTEGER, trade_id INTEGER, client_id INTEGER, side "
-    "INTEGER,"
-    " px_ticks INTEGER, qty_lots INTEGER, commission_e8 INTEGER, realised_e8 INTEGER, flags INTEGER, ts_ns INTEGER,"
-    " UNIQUE(epoch,instr,trade_id));"
-    "CREATE TABLE adoptions(epoch INTEGER, instr INTEGER, ts_ns INTEGER, after_seq INTEGER, qty_lots INTEGER, cost_e8 INTEGER);"
-    "CREATE TABLE funding(epoch INTEGER, instr INTEGER, ts_ns INTEGER, venue_ms INTEGER, asset TEXT, change_e8 INTEGER);"
-    "CREATE TABLE trips(epoch INTEGER, instr INTEGER, trip_no INTEGER, ts_ns INTEGER, entry_cost_e8 INTEGER, exit_cost_e8 "
-    "INTEGER,"
-    " qty_lots INTEGER, gross_e8 INTEGER, net_e8 INTEGER, commission_e8 INTEGER, funding_e8 INTEGER, mae_e8 INTEGER,"
-    " mfe_e8 INTEGER, duration_ns INTEGER, fill_cnt INTEGER, maker_cnt INTEGER, PRIMARY KEY(epoch,instr,trip_no)) WITHOUT "
-    "ROWID;"
-    "CREATE TABLE transitions(epoch INTEGER, ts_ns INTEGER, from_state INTEGER, to_state INTEGER, reason INTEGER, from_name "
-    "TEXT,"
-    " to_name TEXT, reason_name TEXT, inputs INTEGER, entered_ns INTEGER, feed_age_ns INTEGER, sync_age_ns INTEGER,"
-    " toxicity_e8 INTEGER, gross_e8 INTEGER);"
-    "CREATE TABLE decisions(epoch INTEGER, decision INTEGER, reason INTEGER, gate INTEGER, sub_code INTEGER, intent INTEGER,"
-    " state INTEGER, decision_name TEXT, reason_name TEXT, gate_name TEXT, cnt INTEGER,"
-    " PRIMARY KEY(epoch,decision,reason,gate,sub_code,intent,state)) WITHOUT ROWID;"
-    "CREATE TABLE positions(epoch INTEGER, instr INTEGER, ts_ns INTEGER, qty_lots INTEGER, cost_e8 INTEGER, realised_e8 "
-    "INTEGER,"
-    " commission_e8 INTEGER, funding_e8 INTEGER, unrealised_e8 INTEGER, PRIMARY KEY(epoch,instr)) WITHOUT ROWID;"
-    "CREATE TABLE alarms(epoch INTEGER, ts_ns INTEGER, what INTEGER, name TEXT, instr INTEGER, client_id INTEGER, ours INTEGER,"
-    " venue INTEGER);";
-
 static const char *const statement_sql[TG_ST_CNT] = {
 #define ST(name, sql) sql,
     TG_STORE_STATEMENTS(ST)
@@ -89,12 +53,11 @@ static int tell(tg_store_t *store) {
   return store->stats.broken;
 }
 
-static int run_sql(tg_store_t *store, const char *sql) {
+int tg_store_sql(tg_store_t *store, const char *sql) {
   return sqlite3_exec(store->db, sql, NULL, NULL, NULL);
 }
 
-/* First integer of a query; `other` when there is no row. */
-static int ask_number(tg_store_t *store, const char *sql, int64_t other, int64_t *out) {
+int tg_store_ask(tg_store_t *store, const char *sql, int64_t other, int64_t *out) {
   sqlite3_stmt *st = NULL;
   int rc = sqlite3_prepare_v2(store->db, sql, -1, &st, NULL);
   *out = other;
@@ -104,28 +67,6 @@ static int ask_number(tg_store_t *store, const char *sql, int64_t other, int64_t
   }
   sqlite3_finalize(st);
   return tg_store_err(rc);
-}
-
-/* A database of ours, made now when it is empty. */
-static int schema_check(tg_store_t *store, bool may_make) {
-  int64_t tables, version, unclean;
-  int rc = ask_number(store, "SELECT count(*) FROM sqlite_master", 0, &tables);
-  if (rc < 0) return rc;
-  if (tables == 0 && may_make) {
-    rc = tg_store_err(run_sql(store, "BEGIN IMMEDIATE"));
-    if (rc == 0) rc = tg_store_err(run_sql(store, schema_sql));
-    if (rc == 0) rc = tg_store_err(run_sql(store, "COMMIT"));
-    if (rc < 0) return rc;
-  }
-  rc = ask_number(store, "SELECT value FROM meta WHERE key='schema'", -1, &version);
-  if (rc < 0) return rc == -TG_EIO ? -TG_EVERSION : rc; /* no such table: somebody else's database */
-  if (version != TG_STORE_SCHEMA_VERSION) return -TG_EVERSION;
-  rc = ask_number(store, "SELECT count(*) FROM runs WHERE epoch=(SELECT max(epoch) FROM runs) AND ended_ns IS NULL", 0,
-                  &unclean);
-  if (rc < 0 || unclean == 0) return rc;
-  int64_t bad; /* only after a crash: on a large store it takes its time */
-  rc = ask_number(store, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check<>'ok'", 1, &bad);
-  return rc < 0 ? rc : bad ? -TG_ECORRUPT : 0;
 }
 
 static int lock_take(tg_store_t *store, const char *path) {
@@ -153,14 +94,14 @@ static int open_db(tg_store_t *store, const char *path, bool read_only) {
   if (result != SQLITE_OK) return tg_store_err(result);
   sqlite3_busy_timeout(store->db, 2000); /* a reader's checkpoint; engines are kept apart by the lock */
   if (!read_only) {
-    result =
-        run_sql(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF");
+    result = tg_store_sql(
+        store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF");
     if (result != SQLITE_OK) return tg_store_err(result);
   }
-  rc = schema_check(store, !read_only);
+  rc = tg_store_schema(store, !read_only);
   if (rc < 0) return rc;
   int64_t epoch;
-  rc = ask_number(store, "SELECT value FROM meta WHERE key='epoch'", 0, &epoch);
+  rc = tg_store_ask(store, "SELECT value FROM meta WHERE key='epoch'", 0, &epoch);
   store->epoch = (uint64_t)epoch;
   return rc < 0 || read_only ? rc : prepare_all(store);
 }
@@ -181,7 +122,8 @@ static const char *advice(int rc) {
     case -TG_EPERM:
       return "make the directory and the file writable for this user";
     case -TG_EVERSION:
-      return "it is no Tickgate store of this version; move it away (the tapes hold the truth)";
+      return "it is no Tickgate store, or one of a newer version (or of an older one, which only the engine upgrades); move it "
+             "away";
     case -TG_ECORRUPT:
       return "move it away and start afresh; the tapes hold the truth";
     default:
@@ -244,39 +186,53 @@ static int insert_run(tg_store_t *store, const tg_store_run_t *run) {
 int tg_store_next_epoch(tg_store_t *store, const tg_store_run_t *run, uint64_t *out_epoch) {
   int64_t epoch = 0;
   /* FULL: the commit is on the disk before it returns; a power cut cannot give this epoch out twice */
-  int rc = tg_store_err(run_sql(store, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE"));
-  if (rc == 0) rc = ask_number(store, "SELECT value FROM meta WHERE key='epoch'", -1, &epoch);
+  int rc = tg_store_err(tg_store_sql(store, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE"));
+  if (rc == 0) rc = tg_store_ask(store, "SELECT value FROM meta WHERE key='epoch'", -1, &epoch);
   if (rc == 0 && epoch < 0) rc = -TG_ECORRUPT;
   if (rc == 0 && (uint64_t)epoch >= TG_STORE_EPOCH_MAX) rc = -TG_EFULL;
-  if (rc == 0) rc = tg_store_err(run_sql(store, "UPDATE meta SET value=value+1 WHERE key='epoch'"));
+  if (rc == 0) rc = tg_store_err(tg_store_sql(store, "UPDATE meta SET value=value+1 WHERE key='epoch'"));
   if (rc == 0) rc = insert_run(store, run);
-  if (rc == 0) rc = tg_store_err(run_sql(store, "COMMIT"));
+  if (rc == 0) rc = tg_store_err(tg_store_sql(store, "COMMIT"));
   if (rc < 0) {
-    (void)run_sql(store, "ROLLBACK");
+    (void)tg_store_sql(store, "ROLLBACK");
     return rc;
   }
+  tg_store_forget_run(store);
   store->epoch = (uint64_t)epoch + 1;
   *out_epoch = store->epoch;
-  return tg_store_err(run_sql(store, "PRAGMA synchronous=NORMAL"));
+  return tg_store_err(tg_store_sql(store, "PRAGMA synchronous=NORMAL"));
+}
+
+/* How much of the journal the transaction holds, in the same transaction: a recovery goes on behind it. */
+static int journal_mark(tg_store_t *store) {
+  if (store->journal_cnt < 0) return 0;
+  sqlite3_stmt *st = store->st[TG_ST_JOURNAL];
+  sqlite3_reset(st);
+  sqlite3_bind_int64(st, 1, (int64_t)store->epoch);
+  sqlite3_bind_int64(st, 2, store->journal_cnt);
+  int rc = sqlite3_step(st);
+  int reset = sqlite3_reset(st);
+  return tg_store_failed(store, rc == SQLITE_DONE ? reset : rc);
 }
 
 int tg_store_commit(tg_store_t *store) {
   if (store->stats.broken) return tell(store);
   int rc = 0;
   if (store->decisions_dirty && !store->in_transaction) {
-    rc = tg_store_failed(store, run_sql(store, "BEGIN"));
+    rc = tg_store_failed(store, tg_store_sql(store, "BEGIN"));
     store->in_transaction = rc == 0;
   }
   if (rc == 0) rc = tg_store_flush_decisions(store);
+  if (rc == 0 && store->in_transaction) rc = journal_mark(store);
   if (rc == 0 && store->in_transaction) {
-    rc = tg_store_failed(store, run_sql(store, "COMMIT"));
+    rc = tg_store_failed(store, tg_store_sql(store, "COMMIT"));
     if (rc == 0) {
       store->stats.commits++;
       store->in_transaction = false;
     }
   }
   if (rc < 0 && store->in_transaction) {
-    (void)run_sql(store, "ROLLBACK");
+    (void)tg_store_sql(store, "ROLLBACK");
     store->in_transaction = false;
   }
   store->pending = 0;
@@ -285,6 +241,7 @@ int tg_store_commit(tg_store_t *store) {
 
 int tg_store_on_msg(tg_store_t *store, const tg_msg_t *msg) {
   if (store->stats.broken) return tell(store);
+  if (store->journal_cnt >= 0) store->journal_cnt++;
   if (msg->kind < 128) store->input_kind = msg->kind;
   if (msg->kind == TG_OUT_DECISION) {
     tg_store_count_decision(store, &msg->u.out_decision);
@@ -292,24 +249,25 @@ int tg_store_on_msg(tg_store_t *store, const tg_msg_t *msg) {
   }
   if (!tg_store_wants(msg)) return 0;
   if (!store->in_transaction) {
-    if (tg_store_failed(store, run_sql(store, "BEGIN")) < 0) return tell(store);
+    if (tg_store_failed(store, tg_store_sql(store, "BEGIN")) < 0) return tell(store);
     store->in_transaction = true;
     store->begun_ns = msg->ts_ns;
   }
   int rc = tg_store_row(store, msg);
   if (rc < 0) {
-    (void)run_sql(store, "ROLLBACK");
+    (void)tg_store_sql(store, "ROLLBACK");
     store->in_transaction = false;
     return tell(store);
   }
-  if (++store->pending >= TG_STORE_COMMIT_ROWS) return tg_store_commit(store);
+  store->pending++;
   return 0;
 }
 
 int tg_store_turn(tg_store_t *store, uint64_t now_ns) {
   if (store->stats.broken) return tell(store);
   bool due = store->in_transaction || store->decisions_dirty;
-  if (!due || now_ns < store->begun_ns + (uint64_t)(TG_STORE_COMMIT_MS * TG_NS_PER_MS)) return 0;
+  bool full = store->pending >= TG_STORE_COMMIT_ROWS;
+  if (!due || (!full && now_ns < store->begun_ns + (uint64_t)(TG_STORE_COMMIT_MS * TG_NS_PER_MS))) return 0;
   store->begun_ns = now_ns;
   return tg_store_commit(store);
 }
@@ -344,7 +302,7 @@ int tg_store_close(tg_store_t *store) {
   if (!store->read_only) {
     int committed = tg_store_commit(store);
     if (committed == 0 && store->stats.broken == 0) {
-      (void)run_sql(store, "PRAGMA optimize");
+      (void)tg_store_sql(store, "PRAGMA optimize");
       (void)tg_store_failed(store, sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
     }
   }

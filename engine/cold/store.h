@@ -17,9 +17,9 @@
 #include "engine/cold/names.h"
 #include "engine/msg/msg.h"
 
-#define TG_STORE_SCHEMA_VERSION 1
+#define TG_STORE_SCHEMA_VERSION 2
 #define TG_STORE_COMMIT_MS 200
-#define TG_STORE_COMMIT_ROWS 4096
+#define TG_STORE_COMMIT_ROWS 4096 /* at the next turn; a turn of the cold lane brings at most 8192 messages */
 #define TG_STORE_EPOCH_MAX ((UINT64_C(1) << 20) - 1) /* client ids keep 20 bits for it */
 
 typedef struct tg_store tg_store_t;
@@ -33,7 +33,7 @@ typedef struct tg_store_run {
   const char *tape;          /* path of the first segment, "" none */
 } tg_store_run_t;
 
-/* Position of one instrument, from the fills table alone. */
+/* Position of one instrument, from what it opened with, the fills and the adoptions. */
 typedef struct tg_store_pos {
   int64_t qty_lots;    /* signed */
   int64_t cost_e8;     /* sum of px*qty of the open side, >= 0 for longs and shorts alike */
@@ -41,7 +41,9 @@ typedef struct tg_store_pos {
   int64_t commission_e8;
   int64_t funding_e8;
   uint64_t fill_cnt;
-  bool adopted; /* a position was adopted from the venue at some point: qty and cost start there */
+  bool adopted;        /* a position was adopted from the venue at some point: qty and cost start there */
+  bool opened;         /* it goes on from a former run: quantity, cost and totals start with those of RESTORE_POS */
+  int64_t inside_lots; /* executed lots that an adopted position held already: they pay commission and move nothing */
 } tg_store_pos_t;
 
 typedef struct tg_store_stats {
@@ -49,8 +51,8 @@ typedef struct tg_store_stats {
   int broken; /* 0 or the first error */
 } tg_store_stats_t;
 
-/* Opens or makes `path`, checks schema and integrity ("quick_check"). 0, -TG_EBUSY (another engine), -TG_EVERSION,
- * -TG_ECORRUPT, -TG_ENOSPACE, -TG_EPERM, -TG_EIO, -TG_ENOMEM; err_text says what to do. *out NULL on error. */
+/* Opens or makes `path`, upgrades an older schema, checks integrity ("quick_check"). 0, -TG_EBUSY (another engine),
+ * -TG_EVERSION, -TG_ECORRUPT, -TG_ENOSPACE, -TG_EPERM, -TG_EIO, -TG_ENOMEM; err_text says what to do. *out NULL on error. */
 TG_MUST_USE int tg_store_open(tg_store_t **out, const char *path, char *err_text, size_t err_cap);
 /* The same for reading only (reports, tickgatectl without an engine). */
 TG_MUST_USE int tg_store_open_read(tg_store_t **out, const char *path, char *err_text, size_t err_cap);
@@ -73,6 +75,16 @@ TG_MUST_USE int tg_store_end_run(tg_store_t *store, uint64_t ended_ns, int exit_
 TG_MUST_USE int tg_store_position(tg_store_t *store, uint16_t instr_idx, tg_store_pos_t *out);
 /* Orders of this epoch whose last state is open. instr TG_INSTR_NONE = all. >= 0 or -TG_EIO. */
 TG_MUST_USE int64_t tg_store_open_orders(tg_store_t *store, uint16_t instr_idx);
+/* Goes on writing a former run (recovery): rows that follow belong to `epoch`. When the store does not know it yet, `run`
+ * describes it (and the next epoch will be a higher one); NULL: then -TG_ENOTFOUND. *journal_cnt: messages of its journal that
+ * are in the store already; -1: not counted (a run of schema 1). 0, -TG_EIO, -TG_ENOSPACE. */
+TG_MUST_USE int tg_store_resume(tg_store_t *store, uint64_t epoch, const tg_store_run_t *run, int64_t *journal_cnt);
+/* A message of that journal that the store holds: nothing is written, but what follows may lean on it. */
+void tg_store_pass(tg_store_t *store, const tg_msg_t *msg);
+/* The resumed run ended by itself, as its tape proves. 0, -TG_EIO. */
+TG_MUST_USE int tg_store_run_over(tg_store_t *store);
+/* Newest run and whether it ended by itself; epoch 0: none. 0, -TG_EIO. */
+TG_MUST_USE int tg_store_last_run(tg_store_t *store, uint64_t *epoch, bool *over);
 /* Latest epoch in the store; 0 none. */
 uint64_t tg_store_epoch(const tg_store_t *store);
 void tg_store_stats(const tg_store_t *store, tg_store_stats_t *out);

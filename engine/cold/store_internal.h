@@ -14,8 +14,13 @@
 #define TG_STORE_STATEMENTS(ST) \
   ST(INSTRUMENT, \
      "INSERT INTO instruments(epoch,instr,symbol,margin_asset,product,px_dec,px_unit,qty_dec,qty_unit) " \
-     "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT(epoch,instr) DO UPDATE SET symbol=?3,margin_asset=?4,product=?5," \
-     "px_dec=?6,px_unit=?7,qty_dec=?8,qty_unit=?9") \
+     "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT(epoch,instr) DO NOTHING") /* told again when the venue changes it: the \
+     numbers of this run stay in the first scale */ \
+  ST(AMEND, "UPDATE orders SET want_lots=?3,last_ns=?4 WHERE epoch=?1 AND client_id=?2") \
+  ST(RESTORED, \
+     "INSERT INTO " \
+     "orders(epoch,client_id,instr,side,px_ticks,qty_lots,tif,type,flags,first_ns,last_ns,order_id,cum_lots,restored) " \
+     "VALUES(?1,?2,?3,?4,?5,?6,0,?7,?8,?9,?9,?10,?11,1) ON CONFLICT(epoch,client_id) DO NOTHING") \
   ST(PLACE, \
      "INSERT INTO orders(epoch,client_id,instr,side,px_ticks,qty_lots,tif,type,flags,first_ns,last_ns) " \
      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?10) ON CONFLICT(epoch,client_id) DO NOTHING") \
@@ -26,9 +31,12 @@
      "ELSE ?10 END,cum_lots=?11,state=?12,venue_code=?13,reason=?14,cause=?15,updates=updates+1") \
   ST(SIDE, "SELECT side FROM orders WHERE epoch=?1 AND client_id=?2") \
   ST(FILL, \
-     "INSERT INTO fills(epoch,instr,trade_id,client_id,side,px_ticks,qty_lots,commission_e8,realised_e8,flags,ts_ns) " \
-     "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT(epoch,instr,trade_id) DO UPDATE SET " \
+     "INSERT INTO fills(epoch,instr,trade_id,client_id,side,px_ticks,qty_lots,commission_e8,realised_e8,flags,ts_ns," \
+     "moved_lots) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,CASE ?10 & 8 WHEN 0 THEN NULL ELSE 0 END) " \
+     "ON CONFLICT(epoch,instr,trade_id) DO UPDATE SET " \
      "commission_e8=?8,realised_e8=?9,flags=?10 WHERE (flags & 16)<>0 AND (?10 & 16)=0") \
+  ST(STALE, "UPDATE positions SET stale=1 WHERE epoch=?1 AND instr=?2") \
+  ST(MOVED, "UPDATE fills SET moved_lots=?4 WHERE epoch=?1 AND instr=?2 AND trade_id=?3") \
   ST(TRIP, \
      "INSERT INTO trips(epoch,instr,trip_no,ts_ns,entry_cost_e8,exit_cost_e8,qty_lots,gross_e8,net_e8) " \
      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT(epoch,instr,trip_no) DO UPDATE SET ts_ns=?4,entry_cost_e8=?5," \
@@ -43,10 +51,18 @@
      "INSERT INTO decisions(epoch,decision,reason,gate,sub_code,intent,state,decision_name,reason_name,gate_name,cnt) " \
      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT(epoch,decision,reason,gate,sub_code,intent,state) " \
      "DO UPDATE SET cnt=?11") \
+  ST(JOURNAL, "UPDATE runs SET journal_cnt=?2 WHERE epoch=?1") \
+  ST(RESTORE_DONE, "UPDATE runs SET restored=1,from_epoch=?2 WHERE epoch=?1") \
+  ST(OPENING, \
+     "INSERT OR REPLACE INTO openings(epoch,instr,ts_ns,qty_lots,cost_e8,realised_e8,commission_e8,funding_e8) " \
+     "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)") \
+  ST(DAY, \
+     "INSERT OR REPLACE INTO days(epoch,instr,ts_ns,day_no,entry_cnt,qty_lots,notional_e8,peak_e8,loss_streak) " \
+     "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)") \
   ST(POSITION, \
      "INSERT INTO positions(epoch,instr,ts_ns,qty_lots,cost_e8,realised_e8,commission_e8,funding_e8,unrealised_e8) " \
      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT(epoch,instr) DO UPDATE SET ts_ns=?3,qty_lots=?4,cost_e8=?5," \
-     "realised_e8=?6,commission_e8=?7,funding_e8=?8,unrealised_e8=?9") \
+     "realised_e8=?6,commission_e8=?7,funding_e8=?8,unrealised_e8=?9,stale=0") \
   ST(ADOPTION, \
      "INSERT INTO adoptions(epoch,instr,ts_ns,after_seq,qty_lots,cost_e8) " \
      "VALUES(?1,?2,?3,(SELECT coalesce(max(seq),0) FROM fills),?4,?5)") \
@@ -68,6 +84,12 @@ typedef struct tg_store_decision {
   uint64_t cnt;
 } tg_store_decision_t;
 
+/* The last fill of an instrument whose position has not been told yet. */
+typedef struct tg_store_moving {
+  uint64_t trade_id; /* 0 none */
+  int64_t signed_lots;
+} tg_store_moving_t;
+
 struct tg_store {
   sqlite3 *db;
   sqlite3_stmt *st[TG_ST_CNT];
@@ -80,6 +102,8 @@ struct tg_store {
   uint8_t input_kind;             /* of the input whose outputs are coming */
   int64_t told_qty[TG_INSTR_MAX]; /* last OUT_POSITION */
   int64_t told_cost[TG_INSTR_MAX];
+  tg_store_moving_t moving[TG_INSTR_MAX];
+  int64_t journal_cnt; /* messages of this run so far; < 0 not counted */
   tg_store_decision_t decision[TG_STORE_DECISIONS];
   bool decisions_dirty;
   tg_store_stats_t stats;
@@ -89,6 +113,18 @@ struct tg_store {
 int tg_store_err(int sqlite_result);
 /* Keeps the first failure; returns our error. */
 int tg_store_failed(tg_store_t *store, int sqlite_result);
+/* Runs SQL without rows; SQLite's result. */
+int tg_store_sql(tg_store_t *store, const char *sql);
+/* First integer of a query; `other` when there is no row. 0 or our error. */
+int tg_store_ask(tg_store_t *store, const char *sql, int64_t other, int64_t *out);
+/* A database of ours, made or upgraded when it may be written. 0, -TG_EVERSION, -TG_ECORRUPT (quick_check), ... */
+int tg_store_schema(tg_store_t *store, bool may_write);
+/* What belongs to one run is forgotten: the next row belongs to another. */
+void tg_store_forget_run(tg_store_t *store);
+/* Memory beside the rows (which input, which trip, which fill moves), without a row. */
+void tg_store_follow(tg_store_t *store, const tg_msg_t *msg);
+/* tg_store_position of any epoch. */
+TG_MUST_USE int tg_store_position_at(tg_store_t *store, uint64_t epoch, uint16_t instr_idx, tg_store_pos_t *out);
 /* Writes the counted decisions that changed. 0 or error. */
 TG_MUST_USE int tg_store_flush_decisions(tg_store_t *store);
 /* One row of one message; false: nothing of it is kept. *rc is 0 or the error. */

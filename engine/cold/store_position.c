@@ -10,7 +10,9 @@ typedef struct fold {
   int64_t tick_lot_e8; /* one tick times one lot */
   tg_i128 qty, cost, realised, commission;
   uint64_t fill_cnt;
-  bool adopted;
+  int64_t inside;
+  int64_t funding;
+  bool adopted, opened;
 } fold_t;
 
 static tg_i128 magnitude(tg_i128 value) {
@@ -43,13 +45,13 @@ static bool fits(tg_i128 value) {
   return value >= INT64_MIN && value <= INT64_MAX;
 }
 
-static int find_scale(tg_store_t *store, uint16_t instr_idx, int64_t *tick_lot_e8) {
+static int find_scale(tg_store_t *store, uint64_t epoch, uint16_t instr_idx, int64_t *tick_lot_e8) {
   sqlite3_stmt *st = NULL;
   int rc = sqlite3_prepare_v2(store->db, "SELECT px_dec,px_unit,qty_dec,qty_unit FROM instruments WHERE epoch=?1 AND instr=?2",
                               -1, &st, NULL);
   int err = -TG_ENOTFOUND;
   if (rc == SQLITE_OK) {
-    sqlite3_bind_int64(st, 1, (int64_t)store->epoch);
+    sqlite3_bind_int64(st, 1, (int64_t)epoch);
     sqlite3_bind_int64(st, 2, instr_idx);
     rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
@@ -67,14 +69,37 @@ static int find_scale(tg_store_t *store, uint16_t instr_idx, int64_t *tick_lot_e
   return tg_store_err(rc) < 0 ? -TG_EIO : err;
 }
 
-static int fold_rows(tg_store_t *store, uint16_t instr_idx, fold_t *fold) {
+/* What the run began with. */
+static int fold_opening(tg_store_t *store, uint64_t epoch, uint16_t instr_idx, fold_t *fold) {
+  sqlite3_stmt *st = NULL;
+  int rc = sqlite3_prepare_v2(
+      store->db, "SELECT qty_lots,cost_e8,realised_e8,commission_e8,funding_e8 FROM openings WHERE epoch=?1 AND instr=?2", -1,
+      &st, NULL);
+  if (rc == SQLITE_OK) {
+    sqlite3_bind_int64(st, 1, (int64_t)epoch);
+    sqlite3_bind_int64(st, 2, instr_idx);
+    rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+      fold->qty = sqlite3_column_int64(st, 0);
+      fold->cost = sqlite3_column_int64(st, 1);
+      fold->realised = sqlite3_column_int64(st, 2);
+      fold->commission = sqlite3_column_int64(st, 3);
+      fold->funding = sqlite3_column_int64(st, 4);
+      fold->opened = true;
+    }
+  }
+  sqlite3_finalize(st);
+  return tg_store_err(rc) < 0 ? -TG_EIO : 0;
+}
+
+static int fold_rows(tg_store_t *store, uint64_t epoch, uint16_t instr_idx, fold_t *fold) {
   static const char sql[] =
-      "SELECT seq*2 AS at,0,side,px_ticks,qty_lots,commission_e8 FROM fills WHERE epoch=?1 AND instr=?2 "
-      "UNION ALL SELECT after_seq*2+1,1,0,cost_e8,qty_lots,0 FROM adoptions WHERE epoch=?1 AND instr=?2 ORDER BY at";
+      "SELECT seq*2 AS at,0,side,px_ticks,qty_lots,commission_e8,moved_lots,flags FROM fills WHERE epoch=?1 AND instr=?2 "
+      "UNION ALL SELECT after_seq*2+1,1,0,cost_e8,qty_lots,0,NULL,0 FROM adoptions WHERE epoch=?1 AND instr=?2 ORDER BY at";
   sqlite3_stmt *st = NULL;
   int rc = sqlite3_prepare_v2(store->db, sql, -1, &st, NULL);
   if (rc == SQLITE_OK) {
-    sqlite3_bind_int64(st, 1, (int64_t)store->epoch);
+    sqlite3_bind_int64(st, 1, (int64_t)epoch);
     sqlite3_bind_int64(st, 2, instr_idx);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
       if (sqlite3_column_int(st, 1)) {
@@ -82,7 +107,11 @@ static int fold_rows(tg_store_t *store, uint16_t instr_idx, fold_t *fold) {
         fold->qty = sqlite3_column_int64(st, 4);
         fold->adopted = true;
       } else {
-        fold_fill(fold, sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3), sqlite3_column_int64(st, 4));
+        int64_t lots = sqlite3_column_int64(st, 4), moved = lots;
+        if (sqlite3_column_type(st, 6) != SQLITE_NULL) moved = sqlite3_column_int64(st, 6);
+        bool completes = (sqlite3_column_int64(st, 7) & TG_F_SECOND) != 0; /* commission of a fill that a former run booked */
+        if (moved < lots && !completes) fold->inside += lots - moved;
+        if (moved > 0) fold_fill(fold, sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3), moved);
         fold->commission += sqlite3_column_int64(st, 5);
       }
       if (!fits(fold->qty) || !fits(fold->cost) || !fits(fold->realised)) break; /* keeps the next products inside 128 bits */
@@ -92,14 +121,14 @@ static int fold_rows(tg_store_t *store, uint16_t instr_idx, fold_t *fold) {
   return tg_store_err(rc) < 0 ? -TG_EIO : 0;
 }
 
-static int sum_funding(tg_store_t *store, uint16_t instr_idx, int64_t *out) {
+static int sum_funding(tg_store_t *store, uint64_t epoch, uint16_t instr_idx, int64_t *out) {
   sqlite3_stmt *st = NULL;
   int rc = sqlite3_prepare_v2(store->db,
                               "SELECT coalesce(sum(change_e8),0) FROM funding JOIN instruments USING(epoch,instr) "
                               "WHERE epoch=?1 AND instr=?2 AND asset=margin_asset",
                               -1, &st, NULL);
   if (rc == SQLITE_OK) {
-    sqlite3_bind_int64(st, 1, (int64_t)store->epoch);
+    sqlite3_bind_int64(st, 1, (int64_t)epoch);
     sqlite3_bind_int64(st, 2, instr_idx);
     rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) *out = sqlite3_column_int64(st, 0);
@@ -109,12 +138,18 @@ static int sum_funding(tg_store_t *store, uint16_t instr_idx, int64_t *out) {
 }
 
 int tg_store_position(tg_store_t *store, uint16_t instr_idx, tg_store_pos_t *out) {
+  return tg_store_position_at(store, store->epoch, instr_idx, out);
+}
+
+int tg_store_position_at(tg_store_t *store, uint64_t epoch, uint16_t instr_idx, tg_store_pos_t *out) {
   fold_t fold = {0};
-  int rc = find_scale(store, instr_idx, &fold.tick_lot_e8);
-  if (rc == 0) rc = fold_rows(store, instr_idx, &fold);
+  int rc = find_scale(store, epoch, instr_idx, &fold.tick_lot_e8);
+  if (rc == 0) rc = fold_opening(store, epoch, instr_idx, &fold);
+  if (rc == 0) rc = fold_rows(store, epoch, instr_idx, &fold);
   int64_t funding = 0;
-  if (rc == 0) rc = sum_funding(store, instr_idx, &funding);
+  if (rc == 0) rc = sum_funding(store, epoch, instr_idx, &funding);
   if (rc < 0) return rc;
+  funding += fold.funding;
   if (!fits(fold.qty) || !fits(fold.cost) || !fits(fold.realised) || !fits(fold.commission)) return -TG_ERANGE;
   *out = (tg_store_pos_t){.qty_lots = (int64_t)fold.qty,
                           .cost_e8 = (int64_t)fold.cost,
@@ -122,7 +157,9 @@ int tg_store_position(tg_store_t *store, uint16_t instr_idx, tg_store_pos_t *out
                           .commission_e8 = (int64_t)fold.commission,
                           .funding_e8 = funding,
                           .fill_cnt = fold.fill_cnt,
-                          .adopted = fold.adopted};
+                          .adopted = fold.adopted,
+                          .opened = fold.opened,
+                          .inside_lots = fold.inside};
   return 0;
 }
 

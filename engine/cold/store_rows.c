@@ -56,6 +56,14 @@ static int on_place(tg_store_t *store, const tg_msg_t *msg) {
   return step(store, st);
 }
 
+static int on_amend(tg_store_t *store, const tg_msg_t *msg) {
+  sqlite3_stmt *st = row(store, TG_ST_AMEND);
+  put(st, 2, (int64_t)msg->u.out_amend.client_id);
+  put(st, 3, msg->u.out_amend.qty_lots);
+  put(st, 4, (int64_t)msg->ts_ns);
+  return step(store, st);
+}
+
 static int on_order(tg_store_t *store, const tg_msg_t *msg) {
   const tg_out_report_t *report = &msg->u.out_order;
   sqlite3_stmt *st = row(store, TG_ST_ORDER);
@@ -92,6 +100,13 @@ static int fill_side(tg_store_t *store, const tg_msg_t *msg, int64_t *side) {
   return tg_store_failed(store, rc);
 }
 
+/* The position's row is behind until the core tells it again. */
+static int stale(tg_store_t *store, uint16_t instr_idx) {
+  sqlite3_stmt *st = row(store, TG_ST_STALE);
+  put(st, 2, instr_idx);
+  return step(store, st);
+}
+
 static int on_fill(tg_store_t *store, const tg_msg_t *msg) {
   const tg_ex_fill_t *fill = &msg->u.out_fill;
   int64_t side;
@@ -112,10 +127,11 @@ static int on_fill(tg_store_t *store, const tg_msg_t *msg) {
   rc = step(store, st);
   if (rc == 0 && sqlite3_total_changes64(store->db) == before) {
     store->stats.repeated_fills++;
-  } else {
-    store->stats.fills++;
+    return 0;
   }
-  return rc;
+  store->stats.fills++;
+  tg_store_follow(store, msg);
+  return rc < 0 ? rc : stale(store, msg->instr_idx);
 }
 
 static int on_trip(tg_store_t *store, const tg_msg_t *msg) {
@@ -134,7 +150,7 @@ static int on_trip(tg_store_t *store, const tg_msg_t *msg) {
     put(st, 10, (int64_t)store->trip_no[msg->instr_idx]);
     return step(store, st);
   }
-  store->trip_no[msg->instr_idx] = msg->u.out_trip.u.first.trip_no;
+  tg_store_follow(store, msg);
   st = row(store, TG_ST_TRIP);
   put(st, 2, msg->instr_idx);
   put(st, 3, (int64_t)msg->u.out_trip.u.first.trip_no);
@@ -166,6 +182,21 @@ static int on_state(tg_store_t *store, const tg_msg_t *msg) {
   return step(store, st);
 }
 
+/* The fill before this position moved it by less than its quantity: the rest was inside an adopted position. Taken only
+ * when what moved is a part of the fill in its direction; anything else is a difference that must show. */
+static int moved_less(tg_store_t *store, const tg_msg_t *msg) {
+  const tg_store_moving_t *moving = &store->moving[msg->instr_idx];
+  if (moving->trade_id == 0) return 0;
+  int64_t sign = moving->signed_lots < 0 ? -1 : 1;
+  int64_t moved = (msg->u.out_position.qty_lots - store->told_qty[msg->instr_idx]) * sign;
+  if (moved < 0 || moved >= moving->signed_lots * sign) return 0;
+  sqlite3_stmt *st = row(store, TG_ST_MOVED);
+  put(st, 2, msg->instr_idx);
+  put(st, 3, (int64_t)moving->trade_id);
+  put(st, 4, moved);
+  return step(store, st);
+}
+
 static int on_position(tg_store_t *store, const tg_msg_t *msg) {
   const tg_out_position_t *position = &msg->u.out_position;
   if (msg->instr_idx >= TG_INSTR_MAX) return 0;
@@ -180,8 +211,8 @@ static int on_position(tg_store_t *store, const tg_msg_t *msg) {
   put(st, 9, position->unrealised_e8);
   int rc = step(store, st);
   bool moved = position->qty_lots != store->told_qty[msg->instr_idx] || position->cost_e8 != store->told_cost[msg->instr_idx];
-  store->told_qty[msg->instr_idx] = position->qty_lots;
-  store->told_cost[msg->instr_idx] = position->cost_e8;
+  if (rc == 0) rc = moved_less(store, msg);
+  tg_store_follow(store, msg);
   /* outputs follow their input in the journal: a position that moves at the end of an account snapshot is an adoption */
   if (rc < 0 || !moved || store->input_kind != TG_ACC_END) return rc;
   st = row(store, TG_ST_ADOPTION);
@@ -203,6 +234,60 @@ static int on_balance(tg_store_t *store, const tg_msg_t *msg) {
   put(st, 4, balance->venue_ms);
   put_text(st, 5, balance->asset, sizeof balance->asset);
   put(st, 6, balance->change_e8);
+  int rc = step(store, st);
+  return rc < 0 ? rc : stale(store, msg->instr_idx < TG_INSTR_MAX ? msg->instr_idx : 0);
+}
+
+/* ---- a former run's state, told to the core: this run begins with it ---- */
+
+static int on_restore_pos(tg_store_t *store, const tg_msg_t *msg) {
+  const tg_out_position_t *position = &msg->u.restore_pos;
+  if (msg->instr_idx >= TG_INSTR_MAX) return 0;
+  sqlite3_stmt *st = row(store, TG_ST_OPENING);
+  put(st, 2, msg->instr_idx);
+  put(st, 3, (int64_t)msg->ts_ns);
+  put(st, 4, position->qty_lots);
+  put(st, 5, position->cost_e8);
+  put(st, 6, position->realised_e8);
+  put(st, 7, position->commission_e8);
+  put(st, 8, position->funding_e8);
+  int rc = step(store, st);
+  return rc < 0 ? rc : on_position(store, msg); /* the same payload; its kind makes it no adoption */
+}
+
+static int on_restore_order(tg_store_t *store, const tg_msg_t *msg) {
+  const tg_acc_order_t *order = &msg->u.restore_order;
+  sqlite3_stmt *st = row(store, TG_ST_RESTORED);
+  put(st, 2, (int64_t)order->client_id);
+  put(st, 3, msg->instr_idx);
+  put(st, 4, order->side);
+  put(st, 5, order->px_ticks);
+  put(st, 6, order->qty_lots);
+  put(st, 7, order->type);
+  put(st, 8, order->order_flags);
+  put(st, 9, (int64_t)msg->ts_ns);
+  put(st, 10, order->order_id);
+  put(st, 11, order->cum_qty_lots);
+  return step(store, st);
+}
+
+static int on_restore_done(tg_store_t *store, const tg_msg_t *msg) {
+  sqlite3_stmt *st = row(store, TG_ST_RESTORE_DONE);
+  put(st, 2, (int64_t)msg->u.restore_done.from_epoch);
+  return step(store, st);
+}
+
+static int on_day(tg_store_t *store, const tg_msg_t *msg) {
+  const tg_day_t *day = &msg->u.day;
+  sqlite3_stmt *st = row(store, TG_ST_DAY);
+  put(st, 2, msg->instr_idx < TG_INSTR_MAX ? msg->instr_idx : -1);
+  put(st, 3, (int64_t)msg->ts_ns);
+  put(st, 4, (int64_t)day->day_no);
+  put(st, 5, day->entry_cnt);
+  put(st, 6, day->qty_lots);
+  put(st, 7, day->notional_e8);
+  put(st, 8, day->peak_e8);
+  put(st, 9, day->loss_streak);
   return step(store, st);
 }
 
@@ -222,7 +307,13 @@ static int on_alarm(tg_store_t *store, const tg_msg_t *msg) {
 bool tg_store_wants(const tg_msg_t *msg) {
   switch (msg->kind) {
     case TG_CFG_SYMBOL:
+    case TG_RESTORE_POS:
+    case TG_RESTORE_ORDER:
+    case TG_RESTORE_DONE:
+    case TG_DAY:
+    case TG_OUT_DAY:
     case TG_OUT_PLACE:
+    case TG_OUT_AMEND:
     case TG_OUT_ORDER:
     case TG_OUT_FILL:
     case TG_OUT_TRIP:
@@ -240,8 +331,19 @@ int tg_store_row(tg_store_t *store, const tg_msg_t *msg) {
   switch (msg->kind) {
     case TG_CFG_SYMBOL:
       return on_symbol(store, msg);
+    case TG_RESTORE_POS:
+      return on_restore_pos(store, msg);
+    case TG_RESTORE_ORDER:
+      return on_restore_order(store, msg);
+    case TG_RESTORE_DONE:
+      return on_restore_done(store, msg);
+    case TG_DAY: /* what the former run left counts until the core tells otherwise */
+    case TG_OUT_DAY:
+      return on_day(store, msg);
     case TG_OUT_PLACE:
       return on_place(store, msg);
+    case TG_OUT_AMEND:
+      return on_amend(store, msg);
     case TG_OUT_ORDER:
       return on_order(store, msg);
     case TG_OUT_FILL:
