@@ -155,6 +155,8 @@ static int roll(tg_tape_t *tape, uint64_t now_ns) {
   if (rc < 0) return broke(tape, rc);
   tape->head.segment++;
   rc = segment_begin(tape, now_ns);
+  /* a synced record is worth nothing in a file whose name the disk has lost */
+  if (rc == 0) rc = tape->ops.sync_dir(tape->ops.user, tape->dir);
   return rc < 0 ? broke(tape, rc) : 0;
 }
 
