@@ -16,6 +16,7 @@ typedef struct client {
   uint8_t role;
   bool closing; /* after the answer */
   bool waiting; /* for the core's word on cmd_no */
+  bool drill;   /* ... or for the end of a drill */
   bool eof;
   uint32_t uid;
   uint64_t cmd_no, deadline_ns, active_ns;
@@ -121,6 +122,13 @@ static void answer(tg_control_t *ctl, client_t *client, json_t *document) {
   send_some(ctl, client);
 }
 
+static const char *not_sent(int err) {
+  return err == -TG_EFULL   ? "the engine is busy: not sent, try again"
+         : err == -TG_EPERM ? "a drill is for sim only: here it would be a real kill"
+         : err == -TG_EBUSY ? "a kill is on: clear it first (`kill off`)"
+                            : "commands are not taken here";
+}
+
 static void request(tg_control_t *ctl, client_t *client, const char *line, size_t len) {
   tg_msg_t cmd;
   memset(&cmd, 0, sizeof cmd);
@@ -134,17 +142,19 @@ static void request(tg_control_t *ctl, client_t *client, const char *line, size_
     return;
   }
   cmd.u.cmd.cmd_no = ctl->next_cmd_no++;
-  int rc = ctl->cfg.command ? ctl->cfg.command(ctl->cfg.user, &cmd) : -TG_EUNSUPPORTED;
+  client->drill = cmd.u.cmd.verb == TG_VERB_KILL && cmd.u.cmd.arg[0] == TG_CTL_KILL_DRILL;
+  int (*to)(void *, const tg_msg_t *) = client->drill ? ctl->cfg.drill : ctl->cfg.command;
+  int rc = to ? to(ctl->cfg.user, &cmd) : -TG_EUNSUPPORTED;
   if (rc < 0) {
-    answer(ctl, client,
-           tg_answer_error(rc, rc == -TG_EFULL ? "the engine is busy: not sent, try again" : "commands are not taken here"));
+    answer(ctl, client, tg_answer_error(rc, not_sent(rc)));
     return;
   }
   ctl->stats.commands++;
   client->waiting = true;
   client->verb = cmd.u.cmd.verb;
   client->cmd_no = cmd.u.cmd.cmd_no;
-  client->deadline_ns = ctl->now_ns + (uint64_t)(TG_CTL_CMD_MS * TG_NS_PER_MS);
+  uint64_t wait_ms = client->drill ? TG_CTL_DRILL_MS : TG_CTL_CMD_MS;
+  client->deadline_ns = ctl->now_ns + wait_ms * (uint64_t)TG_NS_PER_MS;
 }
 
 /* Takes whole lines while nothing is under way. */
@@ -245,13 +255,23 @@ void tg_control_on_msg(tg_control_t *ctl, const tg_msg_t *msg) {
   if (alarm->what != TG_ALARM_CMD_DONE && alarm->what != TG_ALARM_CMD_REFUSED) return;
   for (int i = 0; i < TG_CTL_CLIENTS; i++) {
     client_t *client = &ctl->client[i];
-    if (client->fd < 0 || !client->waiting || client->cmd_no != (uint64_t)alarm->detail[0]) continue;
+    if (client->fd < 0 || !client->waiting || client->drill || client->cmd_no != (uint64_t)alarm->detail[0]) continue;
     bool done = alarm->what == TG_ALARM_CMD_DONE;
     int err = alarm->venue < 0 ? (int)-alarm->venue : (int)alarm->venue;
     char text[128];
     snprintf(text, sizeof text, "refused by the engine: %s", tg_err_text(err));
     finish_command(ctl, client, command_json(ctl, client, done, text, tg_err_name(err)));
   }
+}
+
+void tg_control_finish(tg_control_t *ctl, uint64_t cmd_no, json_t *document) {
+  for (int i = 0; i < TG_CTL_CLIENTS; i++) {
+    client_t *client = &ctl->client[i];
+    if (client->fd < 0 || !client->waiting || client->cmd_no != cmd_no) continue;
+    finish_command(ctl, client, document);
+    return;
+  }
+  json_decref(document);
 }
 
 /* ---- turn ---- */

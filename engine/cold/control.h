@@ -25,8 +25,10 @@ struct json_t;
 #define TG_CTL_LINE_BYTES 4096
 #define TG_CTL_ANSWER_BYTES (1u << 20)
 #define TG_CTL_IDLE_MS 30000
-#define TG_CTL_CMD_MS 5000 /* longest wait for the core's word on a command; then "unknown" */
+#define TG_CTL_CMD_MS 5000    /* longest wait for the core's word on a command; then "unknown" */
+#define TG_CTL_DRILL_MS 12000 /* the same for a drill, which gives up by itself before */
 #define TG_CTL_UIDS 32
+#define TG_CTL_KILL_DRILL 1 /* arg[0] of a KILL that is a drill: it never reaches the core as such */
 
 typedef struct tg_control_cfg {
   const char *path;          /* of the socket */
@@ -41,6 +43,8 @@ typedef struct tg_control_cfg {
   void *user;
   /* Hands a CMD message to the core. 0, or -TG_EFULL and the client hears "busy". */
   int (*command)(void *user, const tg_msg_t *cmd);
+  /* Begins a kill drill for cmd; its end comes by tg_control_finish. 0, -TG_EPERM (not sim), -TG_EBUSY; NULL: none here. */
+  int (*drill)(void *user, const tg_msg_t *cmd);
   /* Adds what only the caller knows to `status` (latencies, rings, tape, store, sync); may be NULL. */
   void (*status)(void *user, struct json_t *object);
 } tg_control_cfg_t;
@@ -60,6 +64,8 @@ TG_MUST_USE int tg_control_open(tg_control_t **out, const tg_control_cfg_t *cfg,
 void tg_control_turn(tg_control_t *ctl, uint64_t now_ns);
 /* Shows an output of the core (OUT_ALARM CMD_DONE, CMD_REFUSED end a wait); others are passed over. */
 void tg_control_on_msg(tg_control_t *ctl, const tg_msg_t *msg);
+/* Ends the wait of the client whose command had this number (drills); takes the document's reference. */
+void tg_control_finish(tg_control_t *ctl, uint64_t cmd_no, struct json_t *document);
 void tg_control_stats(const tg_control_t *ctl, tg_control_stats_t *out);
 void tg_control_close(tg_control_t *ctl);
 

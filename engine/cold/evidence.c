@@ -165,6 +165,13 @@ static int write_documents(const tg_evidence_cfg_t *cfg, const char *kind, uint6
   return rc;
 }
 
+int tg_evidence_documents(const tg_evidence_cfg_t *cfg, const char *kind, uint64_t number, uint64_t ts_ns,
+                          const char *const *names, json_t *const *documents, size_t cnt) {
+  if (cnt <= TG_EVIDENCE_FILES) return write_documents(cfg, kind, number, ts_ns, names, documents, cnt, NULL);
+  for (size_t i = 0; i < cnt; i++) json_decref(documents[i]);
+  return -TG_EINVAL;
+}
+
 int tg_evidence_transition(const tg_evidence_cfg_t *cfg, const tg_mirror_t *mirror, uint64_t number, const tg_msg_t *state) {
   static const char *const names[] = {"transition.json", "inputs.json", "permissions.json", "decisions.json"};
   const tg_out_state_t *out = &state->u.out_state;

@@ -36,6 +36,11 @@ typedef struct tg_evidence_file {
  * (names, count), -TG_EIO, -TG_EPERM, -TG_ENOMEM. */
 TG_MUST_USE int tg_evidence_write(const tg_evidence_cfg_t *cfg, const char *kind, uint64_t number, uint64_t ts_ns,
                                   const tg_evidence_file_t *files, size_t cnt);
+struct json_t;
+/* The same from documents: each as canonical text (sorted keys, two blanks, one trailing newline). Takes their references, also
+ * on error; NULL documents are -TG_ENOMEM. */
+TG_MUST_USE int tg_evidence_documents(const tg_evidence_cfg_t *cfg, const char *kind, uint64_t number, uint64_t ts_ns,
+                                      const char *const *names, struct json_t *const *documents, size_t cnt);
 /* Bundle of one OUT_STATE: transition.json, inputs.json, permissions.json (the rows of both states), decisions.json (the
  * last gate decisions). Same errors. */
 TG_MUST_USE int tg_evidence_transition(const tg_evidence_cfg_t *cfg, const tg_mirror_t *mirror, uint64_t number,

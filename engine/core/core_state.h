@@ -1,6 +1,6 @@
 /* core_state.h - the core's memory and the functions its step files share. Private to engine/core.
  * What:    one struct; one family of messages a file (step_*.c); act.c sends, report.c tells, quote.c runs strategy, router
- *          and gates, sweep.c cancels everything.
+ *          and gates, flatten.c works positions to zero.
  * Owner:   tg_core_layout.
  * Threads: the core's lane.
  * Limit:   see core.h.
@@ -26,6 +26,28 @@
 #define TG_CORE_ROOM_KEPT 32u     /* kept free for what an input itself must tell */
 #define TG_CORE_ACTIONS_MAX 16u   /* order actions a step; the rest comes with the next one */
 #define TG_CORE_SNAP_ORDERS 1024u /* orders of an account snapshot that are compared */
+
+/* Restart (step_restore.c): what the former run left is compared with the venue, never taken for it. */
+typedef struct tg_core_restart {
+  uint64_t from_epoch;
+  uint32_t position_cnt, order_cnt, trade_cnt; /* RESTORE lines taken; of trades the ids */
+  uint32_t orphan_cnt;                         /* as last told */
+  uint8_t told;                                /* RESTORE_DONE came */
+  uint8_t decided;                             /* equal once, or adopted: from now on the mismatch rules hold */
+  uint8_t halted;                              /* differs: acts as override PAUSE until equal or adopted */
+  uint8_t cut_short;                           /* fewer lines came than RESTORE_DONE names */
+  uint8_t by_adopt;                            /* the operator decided */
+  uint8_t adopt_orders;                        /* orphans of ours in the next snapshot are taken up */
+  uint8_t pad0[2];
+} tg_core_restart_t;
+
+/* One instrument under VERB_FLATTEN (flatten.c). */
+typedef struct tg_core_flatten_instr {
+  uint64_t since_ns, next_ns; /* since_ns 0: not under way */
+  uint64_t client_id;         /* order at work, 0 none yet */
+  uint32_t try_cnt;
+  uint32_t pad0;
+} tg_core_flatten_instr_t;
 
 /* What was last told about a level, so that OUT_DECISION speaks on change only. */
 typedef struct tg_core_told {
@@ -63,10 +85,10 @@ typedef struct tg_core_instr {
   tg_core_snap_pos_t snap;
   tg_cfg_symbol_t symbol;
   tg_core_ticket_t ticket[2][2]; /* current intents: by side, then 1 for reductions */
-  uint64_t last_fill_ns;  /* newest execution booked */
-  int64_t drift_lots;     /* venue minus ours in the last conclusive snapshot */
-  uint64_t drift_ns;      /* since when it stands */
-  int64_t drift_sum_lots; /* executions booked since: should they add up to drift_lots, it was only in flight */
+  uint64_t last_fill_ns;         /* newest execution booked */
+  int64_t drift_lots;            /* venue minus ours in the last conclusive snapshot */
+  uint64_t drift_ns;             /* since when it stands */
+  int64_t drift_sum_lots;        /* executions booked since: should they add up to drift_lots, it was only in flight */
   uint16_t idx;
   uint8_t known;       /* CFG_SYMBOL seen and money made */
   uint8_t level_top;   /* one past the highest level ever wanted */
@@ -74,9 +96,20 @@ typedef struct tg_core_instr {
   uint8_t drift_seen;  /* drift_lots is a candidate */
   uint32_t orphan_cnt; /* orders of ours that the last snapshot listed and we do not know */
   uint8_t drift_asked; /* the snapshot that decides was asked for */
-  uint8_t adopted;     /* the position was taken from the venue once */
+  uint8_t adopted;     /* the position was found equal to the venue's, or taken from it */
   uint8_t timer_due;   /* evaluate at the end of this step, not forced */
-  uint8_t pad0;
+  uint8_t restored;    /* RESTORE_POS seen */
+  uint8_t adopt_want;  /* operator's ADOPT: the next snapshot's position is taken as it is */
+  uint8_t differs;     /* not adopted, and the venue's position stays another one */
+  uint8_t rescaled;    /* tick or step changed during the run: only a restart helps */
+  uint8_t enum_told;   /* the venue's unknown word was told; restricted since */
+  uint8_t filter_seen; /* bits: lines of filter_line */
+  uint8_t pad0[3];
+  int64_t drift_told_lots; /* difference last told under a policy that does not adopt, 0 none */
+  int64_t credit_lots;     /* adopted beyond what owed executions explained: userTrades may still name the fills */
+  uint64_t credit_ns;      /* since when */
+  tg_cfg_filter_t filter_line[2];
+  tg_core_flatten_instr_t flatten;
 } tg_core_instr_t;
 
 typedef struct tg_core_idset { /* venue order ids of one snapshot */
@@ -121,11 +154,16 @@ struct tg_core {
   uint8_t side_mode_bad;
   uint8_t allow; /* TG_ALLOW_* now */
   uint8_t ring_level[TG_RING_CNT];
-  uint8_t journal_broken, cold_missing;
+  uint8_t journal_broken, cold_missing, disk_low;
+  uint64_t beat_ns; /* newest HEALTH COLD, 0 never: its bound is not armed yet */
+  tg_core_restart_t restart;
+  uint32_t flatten_cnt; /* instruments under VERB_FLATTEN */
+  uint8_t flattened;    /* a flatten ran: strategies want nothing until RESUME */
   uint8_t link_up[TG_SESSION_CNT], link_told[TG_SESSION_CNT];
   uint64_t sync_ns; /* last accepted account snapshot, 0 never */
   uint64_t sync_asked_ns;
   uint64_t cancel_all_ns;
+  uint64_t kill_ns; /* when the latch was set */
   uint64_t equity_ns;
   uint32_t epoch, order_seq, request_seq, ask_seq;
   uint32_t instr_cnt;     /* instruments with CFG_SYMBOL */
@@ -177,6 +215,35 @@ void tg_core_book_events(tg_core_t *core, tg_core_instr_t *instr, uint32_t ev);
 /* ---- order events (step_ex.c) ---- */
 /* Applies an event to an order and does what its row asks: exposure, lists, reports, questions. */
 tg_ord_out_t tg_core_order_event(tg_core_t *core, tg_order_t *o, const tg_ord_ev_t *ev);
+/* ---- step_restore.c ---- */
+void tg_core_on_restore(tg_core_t *core, const tg_msg_t *in);
+/* After the comparison of a whole snapshot: equal, different, or not to be judged yet. */
+void tg_core_restart_judge(tg_core_t *core);
+/* An order of ours that this run did not send enters the table with full exposure: `line` as the venue or the former run
+ * told it, booked_lots of it are in our position already. NULL: no room, or nothing of it is open (told). */
+tg_order_t *tg_core_take_up(tg_core_t *core, tg_core_instr_t *instr, const tg_acc_order_t *line, int64_t booked_lots);
+/* ADOPT of one instrument, or of all (NULL). */
+void tg_core_adopt_want(tg_core_t *core, tg_core_instr_t *instr);
+/* A profile change or a word we do not know: nothing but cancels; true when it was not so already. */
+bool tg_core_restrict(tg_core_t *core, tg_core_instr_t *instr);
+/* INSTR_ON: lifts it. 0; -TG_EPERM: the scales changed, only a restart helps. */
+int tg_core_instr_on(tg_core_t *core, tg_core_instr_t *instr);
+
+/* ---- flatten.c ---- */
+/* VERB_FLATTEN. 0, -TG_ENOTFOUND (no such instrument). */
+int tg_core_flatten(tg_core_t *core, uint16_t instr_idx);
+/* The next step of each one under way; from the timer. */
+void tg_core_flatten_turn(tg_core_t *core);
+/* RESUME: strategies may want something again. */
+void tg_core_flatten_end(tg_core_t *core);
+
+/* ---- account truth (step_acc.c) ---- */
+/* A policy's pause: the operator's override, unless he set a stronger one. */
+void tg_core_pause(tg_core_t *core);
+/* Of an execution told by userTrades: lots that an adopted position holds already. They are used up. */
+int64_t tg_core_credit(tg_core_t *core, tg_core_instr_t *instr, tg_side_t side, int64_t qty_lots);
+/* `lots` of the order's executions are inside the position already. */
+void tg_core_absorb(tg_core_t *core, tg_order_t *o, int64_t lots);
 /* An execution of signed lots was booked: may explain a position difference seen before (step_acc.c). */
 void tg_core_drift_fill(tg_core_t *core, tg_core_instr_t *instr, int64_t signed_lots);
 /* Own best prices of an instrument anew (self-match). */
@@ -201,6 +268,11 @@ uint64_t tg_core_amend(tg_core_t *core, tg_core_instr_t *instr, tg_order_t *o, c
 uint64_t tg_core_cancel(tg_core_t *core, tg_order_t *o, uint32_t *subs);
 /* Asks for the order's truth when nothing else is in the air and the venue is not to be left alone; true when asked. */
 bool tg_core_query(tg_core_t *core, tg_order_t *o);
+/* An IOC or FOK order that the venue is about to end by itself: a cancel would only race it. */
+static inline bool tg_core_order_passing(const tg_core_t *core, const tg_order_t *o) {
+  bool ends_itself = o->tif == TG_TIF_IOC || o->tif == TG_TIF_FOK;
+  return ends_itself && core->now_ns - o->sent_ns < (uint64_t)core->conf.order_answer_timeout_ms * (uint64_t)TG_NS_PER_MS;
+}
 /* OUT_SYNC, at most one a second unless urgent. */
 void tg_core_ask_sync(tg_core_t *core, uint8_t reason, bool urgent);
 void tg_core_ask_snapshot(tg_core_t *core, uint16_t instr_idx);

@@ -11,6 +11,9 @@ static tg_role_t role_needed(uint8_t verb) {
     case TG_VERB_RESYNC_BOOK:
     case TG_VERB_SYNC:
     case TG_VERB_REJECT:
+    case TG_VERB_DEGRADE:
+    case TG_VERB_INSTR_OFF:
+    case TG_VERB_LIMIT: /* what loosens was judged by the control side, which knows the values in force */
       return TG_ROLE_OPERATOR;
     default:
       return TG_ROLE_RISK;
@@ -22,6 +25,7 @@ static void override_set(tg_core_t *core, uint8_t override) {
 }
 
 static void kill_on(tg_core_t *core) {
+  if (!core->snap.kill_latched) core->kill_ns = core->now_ns;
   core->snap.kill_latched = 1;
   core->fsm_in.killed = 1;
   core->sweeping = 1;
@@ -30,16 +34,13 @@ static void kill_on(tg_core_t *core) {
 
 static int resume(tg_core_t *core) {
   override_set(core, TG_FSM_OVERRIDE_NONE);
-  if (core->side_mode_bad) return -TG_EPERM;
+  if (core->side_mode_bad || core->restart.halted) return -TG_EPERM; /* other halts, with ends of their own */
+  tg_core_flatten_end(core);
   return 0;
 }
 
 static int adopt(tg_core_t *core, const tg_msg_t *in) {
-  if (in->instr_idx < core->cfg.instr_cap) {
-    core->instr[in->instr_idx].adopted = 0;
-  } else {
-    for (uint16_t i = 0; i < core->cfg.instr_cap; i++) core->instr[i].adopted = 0;
-  }
+  tg_core_adopt_want(core, in->instr_idx < core->cfg.instr_cap ? &core->instr[in->instr_idx] : NULL);
   tg_core_ask_sync(core, TG_VERB_ADOPT, true); /* the next snapshot is taken over as it is */
   return 0;
 }
@@ -90,6 +91,8 @@ static int perform(tg_core_t *core, const tg_msg_t *in) {
       return 0;
     case TG_VERB_ADOPT:
       return adopt(core, in);
+    case TG_VERB_FLATTEN:
+      return tg_core_flatten(core, in->instr_idx);
     case TG_VERB_APPROVE:
       return tg_tickets_approve(core, (uint64_t)in->u.cmd.arg[0], (uint64_t)in->u.cmd.arg[1]);
     case TG_VERB_REJECT:

@@ -78,6 +78,16 @@ static void on_health(tg_core_t *core, const tg_msg_t *in) {
       break;
     case TG_HEALTH_COLD:
       core->cold_missing = !health->ok;
+      core->beat_ns = core->now_ns;
+      break;
+    case TG_HEALTH_DISK:
+      if (!health->ok && !core->disk_low) tg_core_tell_alarm(core, TG_ALARM_DISK_LOW, TG_INSTR_NONE, 0, health->value, 0);
+      core->disk_low = !health->ok;
+      break;
+    case TG_HEALTH_KILL_EMPTY:
+      if (health->ok && core->snap.kill_latched)
+        tg_core_tell_alarm(core, TG_ALARM_KILL_EMPTY, TG_INSTR_NONE, 0,
+                           (int64_t)((core->now_ns - core->kill_ns) / (uint64_t)TG_NS_PER_MS), health->value);
       break;
     default: /* SYNC: a failed one shows by its age */
       break;
@@ -143,8 +153,8 @@ static void order_timers(tg_core_t *core) {
     if (!tg_core_room(core, TG_CORE_ROOM + TG_CORE_ROOM_KEPT)) return;
     order_timer(core, o);
     if (core->owed_cnt > 0) owed_timer(core, o);
-    bool rests = o->state == TG_ORD_LIVE || o->state == TG_ORD_PARTIAL;
-    if (rests && o->level == TG_STRATEGY_LEVEL_NONE && !o->query_open) { /* its level went to another order */
+    bool rests = (o->state == TG_ORD_LIVE || o->state == TG_ORD_PARTIAL) && !tg_core_order_passing(core, o);
+    if (rests && o->level == TG_STRATEGY_LEVEL_NONE && !o->query_open) { /* its level went to another order, or it had none */
       uint32_t subs;
       (void)tg_core_cancel(core, o, &subs);
     }
@@ -154,6 +164,14 @@ static void order_timers(tg_core_t *core) {
     if (!tg_core_room(core, TG_CORE_ROOM + TG_CORE_ROOM_KEPT)) return;
     owed_timer(core, &core->orders.order[idx]);
   }
+}
+
+/* Armed by the first heartbeat: tapes of older runs have none. */
+static void beat_timer(tg_core_t *core) {
+  if (core->beat_ns == 0 || core->cold_missing) return;
+  if (core->now_ns - core->beat_ns <= ms(core->conf.sync_beat_bound_ms)) return;
+  core->cold_missing = 1;
+  tg_core_tell_alarm(core, TG_ALARM_COLD_SILENT, TG_INSTR_NONE, 0, core->conf.sync_beat_bound_ms, 0);
 }
 
 void tg_core_on_timer(tg_core_t *core, const tg_msg_t *in) {
@@ -171,7 +189,9 @@ void tg_core_on_timer(tg_core_t *core, const tg_msg_t *in) {
     }
   }
   if (!core->configured) return;
+  beat_timer(core);
   order_timers(core);
+  if (core->flatten_cnt > 0) tg_core_flatten_turn(core);
   tg_tickets_on_timer(core);
   tg_core_equity(core);
   if (core->sweeping) tg_core_sweep(core);

@@ -1,6 +1,7 @@
 #include "engine/run/engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,7 +203,7 @@ static void wire(tg_engine_t *e) {
   e->cold.conf = &e->conf;
   e->cold.secrets = &e->secrets;
   e->cold.names = &tg_run_names;
-  e->cold.kill_path = e->kill_path;
+  e->cold.kill.path = e->kill_path;
   e->cold.hot_alive_ns = &hot->alive_ns;
   e->cold.core_stopped = &e->core.stopped;
 }
@@ -214,6 +215,7 @@ static int layout_all(tg_engine_t *e, tg_arena_t *arena) {
     tg_io_cfg_t cfg;
     tg_io_cfg_defaults(&cfg);
     cfg.clock = &e->clock;
+    if (e->conf.sandbox_enabled) cfg.ops = e->lane[i].hot ? TG_IO_OPS_HOT : TG_IO_OPS_COLD;
     err = tg_io_layout(arena, &e->io[i], &cfg);
   }
   for (uint32_t i = 0; i < e->lane_cnt; i++) {
@@ -265,6 +267,8 @@ static int open_all(tg_engine_t *e, char *err_text, size_t err_cap) {
   }
   err = tg_bn_secrets_load(&e->secrets, &e->conf, err_text, err_cap);
   if (err) return TG_EXIT_SECRET;
+  if (e->conf.sandbox_enabled) err = tg_sandbox_become(e->conf.sandbox_user, e->conf.engine_run_dir, err_text, err_cap);
+  if (err) return err;
   err = open_run_dir(e, err_text, err_cap);
   if (!err) err = open_store(e, err_text, err_cap);
   if (!err) err = open_tape(e, err_text, err_cap);
@@ -288,6 +292,7 @@ int tg_engine_open(tg_engine_t **out, const tg_conf_t *conf, char *err_text, siz
   if (!e) return fail(TG_EXIT_MEMORY, err_text, err_cap, "memory", "the engine's own struct does not fit");
   memset(e, 0, sizeof *e);
   e->conf = *conf;
+  e->report_fd = -1;
   int code = open_all(e, err_text, err_cap);
   if (code) {
     tg_engine_close(e);
@@ -319,9 +324,46 @@ static int wire_hot(tg_engine_t *e) {
   return 0;
 }
 
+/* The directory of a path, "." when it names none; false: too long. */
+static bool dir_of(const char *path, char *out, size_t cap) {
+  const char *slash = strrchr(path, '/');
+  int n = !slash ? snprintf(out, cap, ".") : snprintf(out, cap, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+  return n > 0 && (size_t)n < cap;
+}
+
+int tg_engine_files(tg_engine_t *engine, const char *config, const char *report, char *err_text, size_t err_cap) {
+  tg_engine_t *e = engine;
+  /* its directory, not the file: an editor replaces it by a new one */
+  if (config && !dir_of(config, e->config_dir, sizeof e->config_dir))
+    return fail(TG_EXIT_CONFIG, err_text, err_cap, config, "the path is too long");
+  if (!report) return 0;
+  e->report_fd = open(report, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+  return e->report_fd >= 0 ? 0 : fail(TG_EXIT_SPACE, err_text, err_cap, report, "the report cannot be written");
+}
+
+static void resolver_begins(void *user) {
+  if (tg_sandbox_enter(user, TG_SANDBOX_RESOLVER) != 0) tg_panic("the resolver's sandbox", __FILE__, __LINE__);
+}
+
+static int enclose(tg_engine_t *e, char *err_text, size_t err_cap) {
+  char control_dir[TG_TAPE_PATH_BYTES], metrics_dir[TG_TAPE_PATH_BYTES];
+  const tg_conf_t *c = &e->conf;
+  tg_sandbox_cfg_t cfg = {.run_dir = c->engine_run_dir,
+                          .read_path = {c->venue_ca_file, e->config_dir},
+                          .tcp_port = {(uint16_t)c->venue_rest_port, (uint16_t)c->venue_stream_port, (uint16_t)c->venue_trade_port}};
+  if (dir_of(e->control_path, control_dir, sizeof control_dir)) cfg.remove_from[0] = control_dir;
+  if (e->metrics_path[0] == '/' && dir_of(e->metrics_path, metrics_dir, sizeof metrics_dir)) cfg.remove_from[1] = metrics_dir;
+  int code = tg_sandbox_prepare(&e->sandbox, c->sandbox_enabled != 0, &cfg, err_text, err_cap);
+  if (code) return code;
+  for (uint32_t i = 0; i < e->lane_cnt; i++) e->lane[i].sandbox = e->sandbox;
+  tg_netcold_on_thread(resolver_begins, e->sandbox);
+  return 0;
+}
+
 int tg_engine_start(tg_engine_t *engine, char *err_text, size_t err_cap) {
   tg_engine_t *e = engine;
-  int err = 0;
+  int err = enclose(e, err_text, err_cap);
+  if (err) return err;
   for (uint32_t i = 0; i < e->lane_cnt && !err; i++) { /* LANE_COLD is first */
     err = tg_lane_start(&e->lane[i]);
     if (err) {
@@ -335,6 +377,11 @@ int tg_engine_start(tg_engine_t *engine, char *err_text, size_t err_cap) {
     if (err) return fail(TG_EXIT_INTERNAL, err_text, err_cap, "gateway", tg_err_text(err));
   }
   lock_memory(e);
+  if (tg_sandbox_enter(e->sandbox, TG_SANDBOX_MAIN) != 0)
+    return fail(TG_EXIT_INTERNAL, err_text, err_cap, "sandbox", "the main thread cannot enter it");
+  char text[192];
+  tg_sandbox_text(e->sandbox, text, sizeof text);
+  tg_log_info("sandbox: %s", text);
   return 0;
 }
 
@@ -346,6 +393,10 @@ int tg_engine_fatal(tg_engine_t *engine, char *err_text, size_t err_cap) {
 
 void tg_engine_stop(tg_engine_t *engine, bool fast) {
   atomic_store_explicit(&engine->cold.stop_wanted, fast ? 2 : 1, memory_order_relaxed);
+}
+
+void tg_engine_kill(tg_engine_t *engine) {
+  atomic_store_explicit(&engine->cold.kill.wanted, 1, memory_order_relaxed);
 }
 
 void tg_engine_status(tg_engine_t *engine, tg_engine_status_t *out) {
@@ -414,5 +465,7 @@ void tg_engine_close(tg_engine_t *engine) {
   for (uint32_t i = 0; i < e->lane_cnt; i++) tg_io_close(&e->io[i]);
   if (e->arena.base) tg_arena_unmap(&e->arena);
   tg_bn_secrets_wipe(&e->secrets);
+  if (e->report_fd >= 0) (void)close(e->report_fd);
+  tg_sandbox_close(e->sandbox);
   free(e);
 }

@@ -25,19 +25,24 @@ typedef struct tg_engine_status {
 
 /* 0 or an exit code. Nothing is left open or running on failure. */
 TG_MUST_USE int tg_engine_open(tg_engine_t **out, const tg_conf_t *conf, char *err_text, size_t err_cap);
-/* Starts the lanes. 0 or an exit code. */
+/* Before the start, NULLs allowed: the settings file, which may be read again later, and the report's file, which is made now (the
+ * sandbox keeps us to run_dir afterwards). 0 or an exit code. */
+TG_MUST_USE int tg_engine_files(tg_engine_t *engine, const char *config, const char *report, char *err_text, size_t err_cap);
+/* Starts the lanes; what the sandbox takes away is gone afterwards. 0 or an exit code. */
 TG_MUST_USE int tg_engine_start(tg_engine_t *engine, char *err_text, size_t err_cap);
 /* A failure after the start, 0 while well. */
 TG_MUST_USE int tg_engine_fatal(tg_engine_t *engine, char *err_text, size_t err_cap);
 /* Asks for the orderly end: no new orders, cancel ours, wait for answers. `fast`: do not wait. */
 void tg_engine_stop(tg_engine_t *engine, bool fast);
+/* SIGUSR2: the kill latch, by the cold lane; async-signal-safe. */
+void tg_engine_kill(tg_engine_t *engine);
 /* Copies what the screen shows. */
 void tg_engine_status(tg_engine_t *engine, tg_engine_status_t *out);
 /* Joins the lanes, empties the journal, closes tape and store. First failure as exit code, 0 fine. Status and report stay
  * readable. */
 TG_MUST_USE int tg_engine_finish(tg_engine_t *engine, char *err_text, size_t err_cap);
-/* Writes the report (JSON), after tg_engine_finish. 0, -TG_EIO, -TG_ENOMEM. */
-TG_MUST_USE int tg_engine_report(tg_engine_t *engine, const char *path);
+/* Writes the report (JSON) into the file named to tg_engine_files, after tg_engine_finish. 0, -TG_EIO, -TG_ENOMEM. */
+TG_MUST_USE int tg_engine_report(tg_engine_t *engine);
 void tg_engine_close(tg_engine_t *engine);
 
 #endif

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/decimal.h"
 #include "engine/core/core.h"
@@ -143,8 +144,9 @@ static int write_hgrm(const tg_engine_t *e, char *path, size_t cap) {
   return fclose(out) == 0 ? err : -TG_EIO;
 }
 
-int tg_engine_report(tg_engine_t *engine, const char *path) {
+int tg_engine_report(tg_engine_t *engine) {
   tg_engine_t *e = engine;
+  if (e->report_fd < 0) return 0;
   json_t *report = json_object();
   if (!report) return -TG_ENOMEM;
   put_text(report, "engine", TG_VERSION);
@@ -180,7 +182,7 @@ int tg_engine_report(tg_engine_t *engine, const char *path) {
   char hgrm[TG_TAPE_PATH_BYTES];
   int hgrm_err = write_hgrm(e, hgrm, sizeof hgrm);
   put_text(report, "tick_to_order_hgrm", hgrm_err ? tg_err_text(hgrm_err) : hgrm);
-  int err = json_dump_file(report, path, JSON_INDENT(1)) == 0 ? 0 : -TG_EIO;
+  int err = ftruncate(e->report_fd, 0) == 0 && json_dumpfd(report, e->report_fd, JSON_INDENT(1)) == 0 ? 0 : -TG_EIO;
   json_decref(report);
   return err;
 }
@@ -257,11 +259,19 @@ static void status_extra(void *user, json_t *object) {
   put_text(object, "tape", e->tape_path);
   put_text(object, "store", e->store_path);
   put_text(object, "metrics", e->metrics_path);
+  char sandbox[192];
+  tg_sandbox_text(e->sandbox, sandbox, sizeof sandbox);
+  put_text(object, "sandbox", sandbox);
 }
 
 static int run_command(void *user, const tg_msg_t *cmd) {
   tg_engine_t *e = user;
   return tg_stage_cold_command(&e->cold, cmd);
+}
+
+static int run_drill(void *user, const tg_msg_t *cmd) {
+  tg_engine_t *e = user;
+  return tg_stage_cold_drill(&e->cold, cmd);
 }
 
 tg_control_cfg_t tg_run_control_cfg(tg_engine_t *engine) {
@@ -278,6 +288,7 @@ tg_control_cfg_t tg_run_control_cfg(tg_engine_t *engine) {
                             .engine = TG_VERSION,
                             .user = e,
                             .command = run_command,
+                            .drill = run_drill,
                             .status = status_extra};
 }
 

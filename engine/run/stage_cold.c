@@ -24,6 +24,10 @@ static void cold_fatal(tg_stage_cold_t *s, int exit_code, const char *text) {
   atomic_store_explicit(&s->fatal_exit, exit_code, memory_order_seq_cst);
 }
 
+static uint64_t cold_now(const tg_stage_cold_t *s) {
+  return tg_clock_now_ns(s->clock);
+}
+
 /* --- to the rings: the cold lane may wait, hot ones never --- */
 
 static int ring_put_all(tg_stage_cold_t *s, tg_spsc_t *ring, const tg_msg_t *msg, uint32_t cnt) {
@@ -57,8 +61,20 @@ static int to_gateway(void *user, const tg_msg_t *msg) {
   return ring_put_all(s, &s->rings->gw_ctl, msg, 1);
 }
 
+int tg_stage_cold_to_core(tg_stage_cold_t *stage, const tg_msg_t *msg, uint32_t cnt) {
+  return to_core(stage, msg, cnt);
+}
+
 int tg_stage_cold_command(void *user, const tg_msg_t *cmd) {
-  return to_core(user, cmd, 1);
+  tg_stage_cold_t *s = user;
+  int err = to_core(s, cmd, 1);
+  /* the venue is worked on at once, whatever the core's lane does */
+  if (cmd->u.cmd.verb == TG_VERB_KILL) tg_cold_kill_asked(s, TG_KILL_BY_VERB, err ? NULL : cmd, cold_now(s));
+  return err;
+}
+
+int tg_stage_cold_drill(void *user, const tg_msg_t *cmd) {
+  return tg_cold_kill_drill(user, cmd, cold_now(user));
 }
 
 /* --- account truth --- */
@@ -69,10 +85,6 @@ static tg_sync_fail_t fail_of(int err, uint16_t http_status) {
   if (err == -TG_ETIMEOUT) return TG_SYNC_FAIL_TIMEOUT;
   if (http_status == 200) return TG_SYNC_FAIL_PARSE;
   return TG_SYNC_FAIL_HTTP_STATUS;
-}
-
-static uint64_t cold_now(const tg_stage_cold_t *s) {
-  return tg_clock_now_ns(s->clock);
 }
 
 static void account_failed(void *user, int err, uint16_t http_status) {
@@ -209,43 +221,6 @@ static void on_alarm(tg_stage_cold_t *s, const tg_msg_t *msg) {
   if (err) tg_log_error("evidence bundle not written: %s", tg_err_text(err));
 }
 
-/* --- the kill latch: the file run_dir/KILL is the latch (gates.md, bit 2) ---
- * It is made when the core has taken a KILL and removed when it has taken a KILL_OFF; while it lies there, made by us, by a
- * former run or by a person with `touch`, the core is killed. So the latch survives a restart, and a kill needs no socket. */
-
-#define LATCH_PERIOD_NS (100 * (uint64_t)TG_NS_PER_MS)
-
-static void latch_set(tg_stage_cold_t *s) {
-  s->kill_told = true;
-  int fd = open(s->kill_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
-  int err = fd < 0 ? errno : 0;
-  if (fd >= 0 && fsync(fd) != 0) err = errno;
-  if (fd >= 0 && close(fd) != 0 && !err) err = errno;
-  if (err)
-    tg_log_error("the kill latch %s cannot be written: %s; the kill holds, but not across a restart", s->kill_path,
-                 strerror(err));
-}
-
-static void latch_clear(tg_stage_cold_t *s) {
-  s->kill_told = false;
-  if (unlink(s->kill_path) != 0 && errno != ENOENT)
-    tg_log_error("the kill latch %s cannot be removed: %s; it kills again", s->kill_path, strerror(errno));
-}
-
-static void latch_turn(tg_stage_cold_t *s, uint64_t now_ns) {
-  if (now_ns < s->latch_next_ns || s->kill_told) return;
-  s->latch_next_ns = now_ns + LATCH_PERIOD_NS;
-  if (access(s->kill_path, F_OK) != 0) return;
-  tg_msg_t msg;
-  tg_msg_init(&msg, TG_CMD, TG_INSTR_NONE, now_ns);
-  msg.u.cmd.verb = TG_VERB_KILL;
-  msg.u.cmd.role = TG_ROLE_RISK;
-  memcpy(msg.u.cmd.reason, "KILL file", 9);
-  if (to_core(s, &msg, 1) != 0) return; /* tried again */
-  s->kill_told = true;
-  tg_log_warn("%s lies there: killed; `tickgatectl kill off` removes it", s->kill_path);
-}
-
 /* STOP from the control socket ends the whole engine, not only the quoting. */
 static void stop_seen(tg_stage_cold_t *s, uint64_t now_ns) {
   if (atomic_load_explicit(&s->stop_wanted, memory_order_relaxed)) return;
@@ -256,8 +231,6 @@ static void stop_seen(tg_stage_cold_t *s, uint64_t now_ns) {
 
 static void command_done(tg_stage_cold_t *s, int64_t verb, uint64_t now_ns) {
   if (verb == TG_VERB_STOP) stop_seen(s, now_ns);
-  if (verb == TG_VERB_KILL) latch_set(s);
-  if (verb == TG_VERB_KILL_OFF) latch_clear(s);
 }
 
 static void journal_one(tg_stage_cold_t *s, const tg_msg_t *msg, uint64_t now_ns) {
@@ -268,6 +241,7 @@ static void journal_one(tg_stage_cold_t *s, const tg_msg_t *msg, uint64_t now_ns
   if (err) journal_broken(s, "the store", err, now_ns);
   tg_mirror_on_msg(s->mirror, msg);
   if (s->bn) tg_bn_cold_on_msg(s->bn, msg, now_ns);
+  tg_cold_kill_on_msg(s, msg, now_ns);
   switch (msg->kind) {
     case TG_OUT_STATE:
       on_state(s, msg);
@@ -359,7 +333,6 @@ static uint32_t cold_turn(void *self, uint64_t now_ns) {
     if (tg_sync_failed_msg(s->sync, now_ns, &failed) && to_core(s, &failed, 1) != 0)
       tg_log_error("a failed account sync was not told");
     if (want) tg_bn_cold_account(s->bn, want, now_ns);
-    latch_turn(s, now_ns);
   }
   int err = s->tape ? tg_tape_turn(s->tape, now_ns) : 0;
   if (err) journal_broken(s, "the tape", err, now_ns);
@@ -368,6 +341,7 @@ static uint32_t cold_turn(void *self, uint64_t now_ns) {
   if (s->control) tg_control_turn(s->control, now_ns);
   if (s->metrics) tg_metrics_turn(s->metrics);
   heartbeat(s, now_ns);
+  if (atomic_load_explicit(&s->phase, memory_order_relaxed) <= TG_COLD_STOPPING) tg_cold_kill_turn(s, now_ns);
   stop_turn(s, now_ns);
   return done;
 }
@@ -384,11 +358,12 @@ void tg_stage_cold_free(tg_stage_cold_t *stage) {
   stage->net = NULL;
 }
 
-/* Hot lanes have ended: what they left in the journal is read while the venue's side is still there, then the network goes, on the
- * thread that owns its ring. */
+/* Hot lanes have ended: what they left in the journal is read while the venue's side is still there, then the network goes, on
+ * the thread that owns its ring. */
 static void cold_fini(void *self) {
   tg_stage_cold_t *s = self;
   if (s->bn) tg_stage_cold_drain(s, cold_now(s));
+  tg_cold_kill_end(s, cold_now(s));
   tg_stage_cold_free(s);
 }
 

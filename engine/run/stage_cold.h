@@ -15,6 +15,7 @@
 #include "engine/cold/store.h"
 #include "engine/cold/sync.h"
 #include "engine/cold/tape.h"
+#include "engine/run/cold_kill.h"
 #include "engine/run/rings.h"
 #include "engine/run/stage.h"
 #include "engine/venue/bn_cold.h"
@@ -50,9 +51,7 @@ typedef struct tg_stage_cold {
   tg_msg_t *sync_mem;
   _Atomic uint64_t *hot_alive_ns; /* gauge of the hot lane that turns the core */
   const _Atomic int *core_stopped;
-  const char *kill_path; /* the latch: a file */
-  bool kill_told;        /* the core has, or will have, the KILL that the latch stands for */
-  uint64_t latch_next_ns;
+  tg_cold_kill_t kill;
   bool configured, journal_bad;
   uint64_t beat_next_ns, stop_deadline_ns, cmd_no;
   uint64_t drained_cnt, core_wait_cnt;
@@ -70,5 +69,8 @@ void tg_stage_cold_drain(tg_stage_cold_t *stage, uint64_t now_ns);
 void tg_stage_cold_free(tg_stage_cold_t *stage);
 /* Callbacks for the control socket (`user` is the stage). */
 int tg_stage_cold_command(void *user, const tg_msg_t *cmd);
+int tg_stage_cold_drill(void *user, const tg_msg_t *cmd);
+/* Messages for the core, in order and together; waits up to two seconds for room. 0 or -TG_EFULL. */
+int tg_stage_cold_to_core(tg_stage_cold_t *stage, const tg_msg_t *msg, uint32_t cnt);
 
 #endif

@@ -250,6 +250,7 @@ static void round_end(tg_bn_kill_t *kill, uint64_t now_ns) {
     return;
   }
   kill->empty_last_ns = now_ns;
+  kill->empty_asked_ns = round->asked_ns;
   if (kill->empty_ns == 0) kill->empty_ns = now_ns;
   kill->pause_ns = kill->cfg.pause_ns;
   kill->due_ns = now_ns + kill->recheck_ns;

@@ -99,6 +99,7 @@ typedef struct tg_bn_kill {
   uint64_t start_ns, first_cancel_ns, last_confirmed_ns;
   uint64_t empty_ns; /* when it was verified first; 0 not yet */
   uint64_t empty_last_ns;
+  uint64_t empty_asked_ns; /* when the list was asked for that showed none last */
   uint64_t cancels_sent, cancels_confirmed, cancels_failed, lists_failed, foreign_seen;
   tg_bn_kill_order_t order[TG_BN_KILL_ORDERS];
   uint32_t order_cnt, overflow_cnt;

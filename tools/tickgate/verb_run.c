@@ -16,18 +16,23 @@ typedef struct run_args {
   uint64_t seconds;
 } run_args_t;
 
-static volatile sig_atomic_t stop_signals; /* the one thing a signal handler may touch */
+/* the only things a signal handler may touch */
+static volatile sig_atomic_t stop_signals;
+
+static volatile sig_atomic_t kill_signals;
 
 static void on_signal(int number) {
-  (void)number;
-  stop_signals++;
+  if (number == SIGUSR2)
+    kill_signals++;
+  else
+    stop_signals++;
 }
 
 static void usage(FILE *out) {
   fprintf(out,
           "usage: tickgate run --config FILE [--seconds N] [--report FILE] [--log FILE] [--view auto|screen|lines|off]\n"
           "  trades as the settings file says until --seconds are over or SIGINT/SIGTERM comes; then cancels its orders,\n"
-          "  waits for the answers and ends. A second signal ends it without waiting.\n"
+          "  waits for the answers and ends. A second signal ends it without waiting. SIGUSR2 is the kill switch.\n"
           "  --report FILE  writes the run's report as JSON\n"
           "  --log FILE     log there instead of to standard error\n"
           "  --view auto    a screen on a terminal, a line a second elsewhere\n");
@@ -77,7 +82,9 @@ static int catch_signals(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_signal;
-  if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0) return -TG_EIO;
+  if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
+      sigaction(SIGUSR2, &action, NULL) != 0)
+    return -TG_EIO;
   action.sa_handler = SIG_IGN;
   return sigaction(SIGPIPE, &action, NULL) == 0 ? 0 : -TG_EIO;
 }
@@ -110,6 +117,10 @@ static int watch(tg_engine_t *engine, const run_args_t *args, tg_screen_t *scree
     else if ((stop_signals == 1 || over) && !stopping)
       tg_engine_stop(engine, false);
     stopping = stopping || stop_signals || over;
+    if (kill_signals) {
+      kill_signals = 0;
+      tg_engine_kill(engine);
+    }
     tg_engine_status(engine, &status);
     if (show && now_ns >= next_ns) {
       next_ns += (uint64_t)TG_NS_PER_S;
@@ -125,6 +136,7 @@ static int run(const tg_conf_t *conf, const run_args_t *args) {
   char err_text[1024];
   tg_engine_t *engine = NULL;
   int code = tg_engine_open(&engine, conf, err_text, sizeof err_text);
+  if (!code) code = tg_engine_files(engine, args->config, args->report, err_text, sizeof err_text);
   if (!code) code = tg_engine_start(engine, err_text, sizeof err_text);
   if (!code) {
     tg_screen_t screen = {
@@ -137,7 +149,7 @@ static int run(const tg_conf_t *conf, const run_args_t *args) {
       code = end_code;
       memcpy(err_text, end_text, sizeof end_text);
     }
-    if (args->report && tg_engine_report(engine, args->report) != 0 && !code) {
+    if (args->report && tg_engine_report(engine) != 0 && !code) {
       code = TG_EXIT_SPACE;
       snprintf(err_text, sizeof err_text, "%s: the report cannot be written", args->report);
     }
