@@ -174,6 +174,7 @@ bool tg_core_query(tg_core_t *core, tg_order_t *o) {
   tg_rate_on_send(&core->rate, TG_REQUEST_QUERY);
   o->query_open = 1;
   o->query_want = 0;
+  o->ask_cnt++;
   o->query_ns = core->now_ns;
   core->snap.in_flight_cnt++;
   core->stats.queried_cnt++;
@@ -196,6 +197,7 @@ void tg_core_ask_snapshot(tg_core_t *core, uint16_t instr_idx) {
 
 /* May this order be told to go now? Not while a request is unanswered; an unknown one again and again, at leisure. */
 static bool cancel_now(const tg_core_t *core, const tg_order_t *o) {
+  if (tg_core_order_passing(core, o)) return false;
   if (o->state == TG_ORD_LIVE || o->state == TG_ORD_PARTIAL) return true;
   if (!tg_order_is_unknown(o) || o->query_open) return false;
   return core->now_ns - o->moved_ns >= (uint64_t)core->conf.order_query_retry_ms * (uint64_t)TG_NS_PER_MS;

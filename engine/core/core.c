@@ -116,7 +116,7 @@ tg_core_instr_t *tg_core_instr_of(tg_core_t *core, const tg_msg_t *in) {
 /* ---- lifecycle ---- */
 
 uint8_t tg_core_allow(const tg_core_t *core) {
-  if (core->stopping || core->snap.kill_latched || core->sweeping) return TG_ALLOW_STOPPING;
+  if (core->stopping || core->snap.kill_latched || core->sweeping || core->flattened) return TG_ALLOW_STOPPING;
   unsigned state = core->fsm.state;
   unsigned allow = 0;
   if (tg_fsm_permits(state, TG_INTENT_INCREASE_RISK)) allow |= TG_ALLOW_INCREASE;
@@ -151,7 +151,7 @@ static void inputs(tg_core_t *core) {
   in->gross_e8 = tg_exposure_position_gross_e8(&core->exposure);
   in->drawdown = core->drawdown.latched != 0;
   in->killed = core->snap.kill_latched;
-  uint8_t behind = core->journal_broken | core->cold_missing;
+  uint8_t behind = core->journal_broken | core->cold_missing | core->disk_low;
   for (unsigned i = 0; i < TG_RING_CNT; i++) behind |= core->ring_level[i] > 0;
   in->journal_behind = behind;
 }
@@ -171,7 +171,9 @@ void tg_core_lifecycle(tg_core_t *core) {
   core->fsm_dirty = 0;
   inputs(core);
   tg_fsm_moves_t moves;
-  if (tg_fsm_step(&core->fsm, &core->fsm_in, &moves)) {
+  tg_fsm_in_t in = core->fsm_in;
+  if (core->restart.halted && in.override == TG_FSM_OVERRIDE_NONE) in.override = TG_FSM_OVERRIDE_PAUSE;
+  if (tg_fsm_step(&core->fsm, &in, &moves)) {
     for (uint32_t i = 0; i < moves.cnt; i++) {
       core->fsm_reason = moves.move[i].reason;
       tg_core_tell_state(core, &moves.record[i]);
@@ -223,6 +225,12 @@ static void dispatch(tg_core_t *core, const tg_msg_t *in) {
       break;
     case TG_TIMER:
       tg_core_on_timer(core, in);
+      break;
+    case TG_RESTORE_POS:
+    case TG_RESTORE_ORDER:
+    case TG_RESTORE_TRADES:
+    case TG_RESTORE_DONE:
+      tg_core_on_restore(core, in);
       break;
     case TG_CMD:
       tg_core_on_cmd(core, in);

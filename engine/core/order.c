@@ -107,11 +107,23 @@ static void enter(tg_order_t *o, const tg_ord_ev_t *ev) {
     case TG_ORD_AMEND_UNKNOWN:
     case TG_ORD_REST_UNKNOWN:
       request_clear(o);
+      if (o->sent_ns == 0) o->sent_ns = ev->now_ns; /* taken up: proof of absence counts from here */
       break;
     default: /* resting or ended: nothing in the air */
       request_clear(o);
       o->want_px_ticks = o->want_qty_lots = 0;
       break;
+  }
+}
+
+/* Since when we do not know: a cancel in between (kill does not wait for certainty) does not renew the doubt. */
+static void doubt(tg_order_t *o, uint64_t now_ns) {
+  if (tg_order_is_unknown(o)) {
+    if (o->unknown_ns != 0) return;
+    o->unknown_ns = now_ns;
+    o->ask_cnt = 0;
+  } else if (o->state != TG_ORD_CANCEL_SENT) {
+    o->unknown_ns = 0;
   }
 }
 
@@ -151,6 +163,7 @@ tg_ord_out_t tg_order_apply(tg_order_t *o, const tg_ord_ev_t *ev) {
   if (out.action == TG_OACT_QUERY || out.action == TG_OACT_REOPEN) o->query_want = 1;
   if (out.action == TG_OACT_REOPEN) o->not_found_cnt = 0;
   if (out.action != TG_OACT_LATE && !out.hole) o->changed_ns = ev->now_ns;
+  doubt(o, ev->now_ns);
   ends(o, ev->now_ns);
   return out;
 }
@@ -172,7 +185,7 @@ bool tg_order_check(const tg_order_t *o) {
   if (o->state >= TG_ORD_STATE_CNT) return false;
   if (o->state == TG_ORD_FREE) return o->order_id == 0 && o->cum_lots == 0 && o->told_lots == 0;
   if (o->client_id == 0 || o->cum_lots < 0 || o->told_lots < o->cum_lots || o->absorbed_lots < 0) return false;
-  if (!check_request(o)) return false;
+  if (!check_request(o) || (tg_order_is_unknown(o) && o->unknown_ns == 0)) return false;
   if (o->state == TG_ORD_SENT && o->cum_lots != 0) return false;
   if (o->state == TG_ORD_LIVE && o->told_lots != 0) return false;
   if (o->state == TG_ORD_PARTIAL && o->told_lots == 0) return false;

@@ -28,11 +28,31 @@ static bool idset_has(const tg_core_idset_t *set, int64_t id) {
   return false;
 }
 
+/* ---- policies: what is done about a mismatch (settings mismatch.*); every one of them is told and counted ---- */
+
+enum { PAGE = 0, PAUSE = 1, ADOPT = 2, ADOPT_PAUSE = 3, CANCEL = 2, CANCEL_PAUSE = 3 };
+
+void tg_core_pause(tg_core_t *core) {
+  if (core->fsm_in.override == TG_FSM_OVERRIDE_NONE) core->fsm_in.override = TG_FSM_OVERRIDE_PAUSE;
+  core->fsm_dirty = 1;
+}
+
+static void pause_by(tg_core_t *core, int64_t policy) {
+  if (policy == PAUSE || policy == ADOPT_PAUSE) tg_core_pause(core);
+}
+
+static bool adopts(int64_t policy) {
+  return policy == ADOPT || policy == ADOPT_PAUSE;
+}
+
 /* A rule broken inside the snapshot itself: told, and nothing of it is taken. */
 static TG_COLD void broken(tg_core_t *core, tg_alarm_t what, uint16_t instr_idx, uint64_t client_id, int64_t ours,
                            int64_t venue) {
   core->acc.bad = 1;
   tg_core_tell_alarm(core, what, instr_idx, client_id, ours, venue);
+  pause_by(core, what == TG_ALARM_DUPLICATE_KEY   ? core->conf.mismatch_duplicate_key
+                 : what == TG_ALARM_TS_REGRESSION ? core->conf.mismatch_ts_regression
+                                                  : core->conf.mismatch_negative_qty);
 }
 
 static void begin(tg_core_t *core, const tg_msg_t *in) {
@@ -121,10 +141,49 @@ static bool before_snapshot(const tg_core_t *core, uint64_t at_ns, uint64_t grac
   return at_ns + grace < core->acc.asked_ns;
 }
 
+/* An adopted position may hold executions that no order of ours owed then: userTrades or a query may name them within this. */
+#define CREDIT_NS (UINT64_C(60) * 1000000000)
+
+static int64_t credit_of(const tg_core_t *core, const tg_core_instr_t *instr, tg_side_t side, int64_t lots) {
+  int64_t credit = instr->credit_lots * tg_side_sign(side);
+  if (credit <= 0 || core->now_ns - instr->credit_ns > CREDIT_NS) return 0;
+  return credit < lots ? credit : lots;
+}
+
+int64_t tg_core_credit(tg_core_t *core, tg_core_instr_t *instr, tg_side_t side, int64_t qty_lots) {
+  int64_t used = credit_of(core, instr, side, qty_lots);
+  instr->credit_lots -= used * tg_side_sign(side);
+  return used;
+}
+
+/* How much of what an order owes the position holds already, when it was found equal without having been taken: what an
+ * adoption left unexplained. The rest is two lost executions that cancel out; userTrades gets its time to tell them. */
+static int64_t held_already(tg_core_t *core, tg_core_instr_t *instr, const tg_order_t *o, int64_t owed) {
+  if (core->stopping || core->now_ns - o->owed_ns > CREDIT_NS) return owed;
+  return tg_core_credit(core, instr, (tg_side_t)o->side, owed);
+}
+
+void tg_core_absorb(tg_core_t *core, tg_order_t *o, int64_t lots) {
+  bool owed = tg_order_owed(o) != 0;
+  o->absorbed_lots += lots;
+  if (owed && tg_order_owed(o) == 0) {
+    o->owed_ns = 0;
+    core->owed_cnt--;
+  }
+  int64_t leaves = tg_order_leaves(o);
+  if (leaves > 0 || tg_order_is_open(o)) {
+    if (o->reserve.active && tg_exposure_settle(&core->exposure, &o->reserve, leaves) != 0) core->stats.bad_msg_cnt++;
+  } else {
+    tg_exposure_release(&core->exposure, &o->reserve);
+  }
+  tg_tickets_follow(core, o);
+}
+
 /* The position agrees with the venue's (just taken, or found equal): executions that orders owed before the snapshot was
- * asked are inside it. Should their events still come, they pay commission but move nothing. */
-static void absorb_owed(tg_core_t *core, tg_core_instr_t *instr) {
+ * asked are inside it. Should their events still come, they pay commission but move nothing. Returns their signed sum. */
+static int64_t absorb_owed(tg_core_t *core, tg_core_instr_t *instr, bool taken) {
   uint32_t heads[2] = {core->orders.open_head, core->orders.ended_head};
+  int64_t sum = 0;
   for (unsigned list = 0; list < 2 && core->owed_cnt > 0; list++) {
     uint32_t next;
     for (uint32_t idx = heads[list]; idx != TG_ORDER_NIL; idx = next) {
@@ -132,33 +191,32 @@ static void absorb_owed(tg_core_t *core, tg_core_instr_t *instr) {
       next = o->next;
       int64_t owed = tg_order_owed(o);
       if (o->instr_idx != instr->idx || owed == 0 || o->owed_ns >= core->acc.asked_ns) continue;
-      o->absorbed_lots += owed;
-      o->owed_ns = 0;
-      core->owed_cnt--;
-      int64_t leaves = tg_order_leaves(o);
-      if (leaves > 0 || tg_order_is_open(o)) {
-        if (o->reserve.active && tg_exposure_settle(&core->exposure, &o->reserve, leaves) != 0) core->stats.bad_msg_cnt++;
-      } else {
-        tg_exposure_release(&core->exposure, &o->reserve);
-      }
-      tg_tickets_follow(core, o);
+      int64_t lots = taken ? owed : held_already(core, instr, o, owed);
+      if (lots == 0) continue;
+      tg_core_absorb(core, o, lots);
+      sum += lots * tg_side_sign((tg_side_t)o->side);
     }
   }
+  return sum;
 }
 
 static void adopt(tg_core_t *core, tg_core_instr_t *instr) {
+  int64_t drift = instr->snap.qty_lots - instr->pos.qty_lots;
   if (tg_position_adopt(&instr->pos, &instr->money, instr->snap.qty_lots, instr->snap.entry_e8) != 0) {
     tg_exposure_unknown(&core->exposure, instr->idx);
     tg_core_tell_alarm(core, TG_ALARM_BAD_MESSAGE, instr->idx, 0, instr->snap.qty_lots, instr->snap.entry_e8);
     return;
   }
-  absorb_owed(core, instr);
+  instr->credit_lots = drift - absorb_owed(core, instr, true);
+  instr->credit_ns = core->now_ns;
+  if (!core->restart.decided) instr->credit_lots = 0; /* of what was before, userTrades has told already */
   tg_exposure_position(&core->exposure, instr->idx, instr->pos.qty_lots);
   if (instr->pos.mark_e8 > 0 && tg_position_mark(&instr->pos, &instr->money, instr->pos.mark_e8) != 0)
     core->stats.bad_msg_cnt++;
   tg_trips_adopt(&instr->trips, core->now_ns, instr->pos.qty_lots, instr->pos.cost_e8);
   instr->adopted = 1;
-  instr->drift_seen = 0;
+  instr->adopt_want = instr->differs = instr->drift_seen = 0;
+  instr->drift_told_lots = 0;
   core->stats.adopt_cnt++;
   tg_core_tell_position(core, instr);
 }
@@ -177,6 +235,49 @@ void tg_core_drift_fill(tg_core_t *core, tg_core_instr_t *instr, int64_t signed_
   if (instr->drift_sum_lots == instr->drift_lots) instr->drift_seen = 0;
 }
 
+/* Ours is the venue's. */
+static void agrees(tg_core_t *core, tg_core_instr_t *instr) {
+  instr->adopted = 1;
+  instr->adopt_want = instr->differs = instr->drift_seen = 0;
+  instr->drift_told_lots = 0;
+  if (!core->exposure.instr[instr->idx].pos_known) tg_exposure_position(&core->exposure, instr->idx, instr->pos.qty_lots);
+  (void)absorb_owed(core, instr, false);
+}
+
+/* True once the difference is the same in two snapshots, the second asked long after the first. */
+static bool stands(tg_core_t *core, tg_core_instr_t *instr, int64_t drift) {
+  if (instr->drift_seen && instr->drift_lots == drift) return lasting(core, instr->drift_ns);
+  instr->drift_seen = 1; /* may still be in flight: the timer asks once more */
+  instr->drift_asked = 0;
+  instr->drift_sum_lots = 0;
+  instr->drift_lots = drift;
+  instr->drift_ns = core->now_ns;
+  return false;
+}
+
+/* What the former run left is not what the venue has. Nothing is taken over without the operator. */
+static void restart_differs(tg_core_t *core, tg_core_instr_t *instr, int64_t drift) {
+  instr->differs = 1;
+  if (instr->drift_told_lots == drift) return;
+  instr->drift_told_lots = drift;
+  tg_core_tell_alarm2(core, TG_ALARM_RESTART_DIFFERS, instr->idx, 0, instr->pos.qty_lots, instr->snap.qty_lots,
+                      (int64_t)core->restart.from_epoch, (int64_t)core->acc.no);
+}
+
+static void drifts(tg_core_t *core, tg_core_instr_t *instr, int64_t drift) {
+  int64_t policy = core->conf.mismatch_position_drift;
+  if (instr->drift_told_lots != drift)
+    tg_core_tell_alarm2(core, TG_ALARM_POSITION_DRIFT, instr->idx, 0, instr->pos.qty_lots, instr->snap.qty_lots,
+                        (int64_t)core->acc.no, policy);
+  instr->drift_told_lots = drift;
+  pause_by(core, policy);
+  if (adopts(policy)) {
+    adopt(core, instr);
+  } else {
+    tg_exposure_unknown(&core->exposure, instr->idx); /* nothing that leans on the position leaves */
+  }
+}
+
 static void compare_position(tg_core_t *core, tg_core_instr_t *instr) {
   int64_t drift = instr->snap.qty_lots - instr->pos.qty_lots;
   if (instr->last_fill_ns >= core->acc.asked_ns && (drift != 0 || !instr->adopted)) {
@@ -186,41 +287,63 @@ static void compare_position(tg_core_t *core, tg_core_instr_t *instr) {
     tg_core_ask_sync(core, TG_ALARM_POSITION_DRIFT, false);
     return;
   }
-  if (!instr->adopted) {
+  if (instr->adopt_want) {
     adopt(core, instr);
-    return;
+  } else if (drift == 0) {
+    agrees(core, instr);
+  } else if (!stands(core, instr, drift)) {
+    tg_core_ask_sync(core, TG_ALARM_POSITION_DRIFT, false);
+  } else if (core->restart.decided) {
+    drifts(core, instr, drift);
+  } else {
+    restart_differs(core, instr, drift);
   }
-  if (drift == 0) {
-    instr->drift_seen = 0;
-    absorb_owed(core, instr);
-    return;
-  }
-  if (!instr->drift_seen || instr->drift_lots != drift) { /* may still be in flight: the timer asks once more */
-    instr->drift_seen = 1;
-    instr->drift_asked = 0;
-    instr->drift_sum_lots = 0;
-    instr->drift_lots = drift;
-    instr->drift_ns = core->now_ns;
-    return;
-  }
-  if (!lasting(core, instr->drift_ns)) return;
-  tg_core_tell_alarm2(core, TG_ALARM_POSITION_DRIFT, instr->idx, 0, instr->pos.qty_lots, instr->snap.qty_lots,
-                      (int64_t)core->acc.no, 0);
-  if (core->fsm_in.override == TG_FSM_OVERRIDE_NONE) core->fsm_in.override = TG_FSM_OVERRIDE_PAUSE;
-  adopt(core, instr);
 }
 
-/* Open at the venue, but not in our table, or ended there long ago: told once, not touched. */
+/* Of an order that we do not know: executions of it that were booked as nobody's. */
+static int64_t booked_of(const tg_core_t *core, uint16_t instr_idx, uint64_t client_id) {
+  int64_t lots = 0;
+  for (uint32_t i = 0; i < core->trades.cap; i++) {
+    const tg_trade_t *trade = &core->trades.ring[i];
+    if (trade->used && trade->client_id == client_id && trade->instr_idx == instr_idx) lots += trade->qty_lots;
+  }
+  return lots;
+}
+
+/* An orphan of ours enters the table with its exposure; resting without a level it is cancelled through the gates. */
+static bool take_orphan(tg_core_t *core, uint32_t i) {
+  const tg_acc_order_t *line = &core->acc.line[i];
+  uint16_t idx = core->acc.line_instr[i];
+  if (idx >= core->cfg.instr_cap || !core->instr[idx].known || tg_order_find(&core->orders, line->client_id) != NULL)
+    return false;
+  tg_order_t *o = tg_core_take_up(core, &core->instr[idx], line, booked_of(core, idx, line->client_id));
+  if (o == NULL) return false;
+  tg_ord_ev_t ev = {.now_ns = core->now_ns,
+                    .order_id = line->order_id,
+                    .px_ticks = line->px_ticks,
+                    .qty_lots = line->qty_lots,
+                    .cum_lots = line->cum_qty_lots,
+                    .event = TG_OEV_FOUND};
+  tg_core_order_event(core, o, &ev);
+  o->snapshot_no = core->acc.no;
+  tg_core_tell_alarm2(core, TG_ALARM_ORPHAN_CANCELLED, idx, line->client_id, 0, line->order_id, line->px_ticks, line->qty_lots);
+  return true;
+}
+
+/* Open at the venue, but not in our table, or ended there long ago. A stranger's is told once and never touched. */
 static void stranger(tg_core_t *core, uint32_t i, tg_alarm_t what) {
   tg_core_snapshot_t *acc = &core->acc;
   const tg_acc_order_t *line = &acc->line[i];
-  (void)idset_add(&acc->orphan_now, line->order_id);
   bool ours = what == TG_ALARM_ORPHAN_ORDER;
+  int64_t policy = core->conf.mismatch_orphan_order;
+  if (!idset_has(&acc->orphan_before, line->order_id)) {
+    tg_core_tell_alarm2(core, what, acc->line_instr[i], line->client_id, 0, line->order_id, line->px_ticks, line->qty_lots);
+    /* an order of ours without exposure held for it may fill at any time: no new risk until a person looked */
+    if (ours) pause_by(core, policy);
+  }
+  if (ours && (policy == CANCEL || policy == CANCEL_PAUSE || core->restart.adopt_orders) && take_orphan(core, i)) return;
+  (void)idset_add(&acc->orphan_now, line->order_id);
   if (ours && acc->line_instr[i] < core->cfg.instr_cap) core->instr[acc->line_instr[i]].orphan_cnt++;
-  if (idset_has(&acc->orphan_before, line->order_id)) return;
-  /* an order of ours without exposure held for it may fill at any time: no new risk until a person looked */
-  if (ours && core->fsm_in.override == TG_FSM_OVERRIDE_NONE) core->fsm_in.override = TG_FSM_OVERRIDE_PAUSE;
-  tg_core_tell_alarm2(core, what, acc->line_instr[i], line->client_id, 0, line->order_id, line->px_ticks, line->qty_lots);
 }
 
 static void compare_open(tg_core_t *core, tg_order_t *o, const tg_acc_order_t *line) {
@@ -249,8 +372,12 @@ static void compare_open(tg_core_t *core, tg_order_t *o, const tg_acc_order_t *l
   }
   if (!lasting(core, o->drift_ns)) return;
   o->drift_lots = -1;
-  tg_core_tell_alarm2(core, TG_ALARM_QTY_DRIFT, o->instr_idx, o->client_id, o->told_lots, line->cum_qty_lots, o->order_id, 0);
-  if (line->cum_qty_lots > o->told_lots) tg_core_order_event(core, o, &ev); /* the rest is owed from now on */
+  int64_t policy = core->conf.mismatch_qty_drift;
+  tg_core_tell_alarm2(core, TG_ALARM_QTY_DRIFT, o->instr_idx, o->client_id, o->told_lots, line->cum_qty_lots, o->order_id,
+                      policy);
+  pause_by(core, policy);
+  bool more = line->cum_qty_lots > o->told_lots;
+  if (more && adopts(policy)) tg_core_order_event(core, o, &ev); /* the rest is owed from now on */
 }
 
 static void compare_line(tg_core_t *core, uint32_t i) {
@@ -268,6 +395,9 @@ static void compare_line(tg_core_t *core, uint32_t i) {
     stranger(core, i, TG_ALARM_ORPHAN_ORDER);
   } else if (tg_order_is_open(o)) {
     compare_open(core, o, line);
+  } else if ((o->state == TG_ORD_REJECTED || o->state == TG_ORD_GONE) && before_snapshot(core, o->ended_ns, 0)) {
+    tg_ord_ev_t ev = {.now_ns = core->now_ns, .order_id = line->order_id, .event = TG_OEV_FOUND};
+    tg_core_order_event(core, o, &ev); /* our reading of a refusal or of silence was wrong */
   } else if (before_snapshot(core, o->ended_ns, grace_ns(core))) {
     stranger(core, i, TG_ALARM_ORPHAN_ORDER);
   }
@@ -283,6 +413,7 @@ static void missing(tg_core_t *core) {
     if (!rests || o->snapshot_no == core->acc.no || !before_snapshot(core, o->changed_ns, grace)) continue;
     if (!tg_core_room(core, TG_CORE_ROOM + TG_CORE_ROOM_KEPT)) return;
     tg_core_tell_alarm(core, TG_ALARM_MISSING_ORDER, o->instr_idx, o->client_id, o->state, o->order_id);
+    pause_by(core, core->conf.mismatch_missing_order);
     tg_ord_ev_t ev = {.now_ns = core->now_ns, .event = TG_OEV_SUSPECT};
     tg_core_order_event(core, o, &ev);
   }
@@ -320,7 +451,7 @@ static void end(tg_core_t *core, const tg_msg_t *in) {
   acc->accepted_venue_ms = acc->venue_ms;
   if (acc->dual_side) { /* quantities of two sides cannot be netted safely: no trading until a person set it right */
     if (!core->side_mode_bad) tg_core_tell_alarm(core, TG_ALARM_SIDE_MODE, TG_INSTR_NONE, 0, 0, 1);
-    if (core->fsm_in.override == TG_FSM_OVERRIDE_NONE) core->fsm_in.override = TG_FSM_OVERRIDE_PAUSE;
+    pause_by(core, core->conf.mismatch_side_mode);
   }
   core->side_mode_bad = acc->dual_side;
   for (uint16_t i = 0; i < core->cfg.instr_cap; i++) {
@@ -331,7 +462,8 @@ static void end(tg_core_t *core, const tg_msg_t *in) {
   if (acc->order_cnt == acc->line_cnt) missing(core);
   wallet(core);
   core->sync_ns = core->now_ns;
-  core->fsm_in.account_synced = 1;
+  tg_core_restart_judge(core);
+  if (core->restart.decided || core->restart.halted) core->fsm_in.account_synced = 1;
   core->fsm_dirty = 1;
   tg_core_equity(core);
 }

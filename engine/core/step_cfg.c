@@ -12,7 +12,7 @@ static void facts(const tg_core_t *core, tg_core_instr_t *instr) {
                                        .max_qty_lots = filters->max_qty_lots,
                                        .min_notional_e8 = filters->min_notional_e8,
                                        .trading = instr->known && (filters->ready & TG_FILTERS_READY) == TG_FILTERS_READY &&
-                                                  !(instr->gate.flags & TG_GATE_INSTR_HALTED)};
+                                                  !(instr->gate.flags & (TG_GATE_INSTR_HALTED | TG_GATE_INSTR_RESTRICTED))};
 }
 
 void tg_core_reconfigure(tg_core_t *core) {
@@ -55,6 +55,29 @@ static bool rescaled(const tg_cfg_symbol_t *a, const tg_cfg_symbol_t *b) {
   return a->px_dec != b->px_dec || a->px_unit != b->px_unit || a->qty_dec != b->qty_dec || a->qty_unit != b->qty_unit;
 }
 
+/* The venue's profile of an instrument changed during the run: nothing but cancels until INSTR_ON, told once. */
+static TG_COLD void profile_changed(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in, int64_t ours, int64_t venue) {
+  core->stats.profile_change_cnt++;
+  if (!tg_core_restrict(core, instr)) return;
+  tg_core_tell_alarm2(core, TG_ALARM_PROFILE_CHANGED, instr->idx, 0, ours, venue, in->kind, (in->flags & TG_F_SECOND) != 0);
+  core->cfg.strategy->init(instr->strategy_state, instr->idx); /* what it worked out stood on the old steps */
+}
+
+/* A line of filters that differs from the one in force; fees are no profile. */
+static void filter_line(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in) {
+  unsigned line = (in->flags & TG_F_SECOND) != 0;
+  tg_cfg_filter_t now = in->u.cfg_filter;
+  if (line == 1) now.u.second.maker_fee_e8 = now.u.second.taker_fee_e8 = 0;
+  const int64_t *a = &instr->filter_line[line].u.first.min_px_ticks, *b = &now.u.first.min_px_ticks;
+  unsigned at = 0;
+  while (at < 6 && a[at] == b[at]) at++;
+  bool changed = core->configured && (instr->filter_seen >> line & 1u) && at < 6;
+  instr->filter_seen |= (uint8_t)(1u << line);
+  int64_t ours = changed ? a[at] : 0, venue = changed ? b[at] : 0;
+  instr->filter_line[line] = now;
+  if (changed && instr->known) profile_changed(core, instr, in, ours, venue);
+}
+
 static void on_symbol(tg_core_t *core, const tg_msg_t *in) {
   const tg_cfg_symbol_t *symbol = &in->u.cfg_symbol;
   if (in->instr_idx >= core->cfg.instr_cap) {
@@ -63,7 +86,8 @@ static void on_symbol(tg_core_t *core, const tg_msg_t *in) {
   }
   tg_core_instr_t *instr = &core->instr[in->instr_idx];
   if (instr->known && rescaled(&instr->symbol, symbol)) { /* every number we hold is in the old ticks: nothing but cancels */
-    instr->gate.flags |= TG_GATE_INSTR_RESTRICTED;
+    instr->rescaled = 1;
+    profile_changed(core, instr, in, instr->symbol.px_unit, symbol->px_unit);
     bad(core, in, instr->symbol.px_unit, symbol->px_unit);
     return;
   }
@@ -73,7 +97,11 @@ static void on_symbol(tg_core_t *core, const tg_msg_t *in) {
     bad(core, in, symbol->px_dec, symbol->qty_dec);
     return;
   }
-  core->instr_cnt += !instr->known;
+  bool first = !instr->known;
+  if (!first && core->configured && (instr->symbol.product != symbol->product ||
+                                     memcmp(instr->symbol.margin_asset, symbol->margin_asset, sizeof symbol->margin_asset) != 0))
+    profile_changed(core, instr, in, instr->symbol.product, symbol->product);
+  core->instr_cnt += first;
   instr->known = 1;
   instr->money = money;
   instr->symbol = *symbol;
@@ -83,7 +111,7 @@ static void on_symbol(tg_core_t *core, const tg_msg_t *in) {
                 (symbol->allowlisted ? TG_GATE_INSTR_ALLOWLISTED : 0u) | (symbol->status == 1 ? 0u : TG_GATE_INSTR_HALTED));
   instr->gate.type_mask = 1u << TG_TYPE_LIMIT;
   core->fsm_in.book_cnt = core->instr_cnt;
-  core->fsm_in.book_unsynced = 1;
+  if (first) core->fsm_in.book_unsynced = 1;
   if (core->configured) tg_core_reconfigure(core);
 }
 
@@ -93,7 +121,11 @@ static void on_filter(tg_core_t *core, const tg_msg_t *in) {
     return;
   }
   tg_core_instr_t *instr = &core->instr[in->instr_idx];
-  if (tg_filters_on_filter(&instr->filters, &in->u.cfg_filter, in->flags) != 0) bad(core, in, 0, 0);
+  if (tg_filters_on_filter(&instr->filters, &in->u.cfg_filter, in->flags) != 0) {
+    bad(core, in, 0, 0);
+  } else {
+    filter_line(core, instr, in);
+  }
   if (core->configured) tg_core_reconfigure(core);
 }
 

@@ -136,11 +136,13 @@ static void complete_lite(tg_core_t *core, tg_core_instr_t *instr, tg_trade_t *t
   const tg_ex_fill_t *fill = &in->u.ex_fill;
   trade->lite = 0;
   instr->pos.commission_e8 += fill->commission_e8;
-  tg_trips_commission(&instr->trips, trade->close_trip, trade->open_trip, trade->close_lots, trade->qty_lots,
-                      fill->commission_e8, true);
+  bool restored = trade->quiet == TG_TRADE_RESTORED;
+  if (!restored)
+    tg_trips_commission(&instr->trips, trade->close_trip, trade->open_trip, trade->close_lots, trade->qty_lots,
+                        fill->commission_e8, true);
   tg_msg_t *msg = tg_core_emit(core, TG_OUT_FILL, instr->idx);
   msg->u.out_fill = *fill;
-  msg->u.out_fill.realised_e8 = trade->realised_e8;
+  if (!restored) msg->u.out_fill.realised_e8 = trade->realised_e8;
   msg->flags = (uint8_t)(in->flags | TG_F_SECOND | (trade->side == TG_SELL ? TG_F_ASK : 0));
   if (fill->realised_e8 != trade->realised_e8 && !trade->quiet)
     tg_core_tell_alarm2(core, TG_ALARM_PNL_DRIFT, instr->idx, fill->client_id, trade->realised_e8, fill->realised_e8,
@@ -230,6 +232,25 @@ static tg_order_t *order_of(tg_core_t *core, const tg_core_instr_t *instr, const
   return o != NULL && o->instr_idx == instr->idx ? o : NULL;
 }
 
+/* From userTrades: what an adoption took already pays commission, and moves nothing. Lots that do not move the position. */
+static int64_t absorbed_of(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in, tg_order_t *o, tg_side_t side) {
+  int64_t qty = in->u.ex_fill.qty_lots;
+  int64_t absorbed = o == NULL ? 0 : qty < o->absorbed_lots ? qty : o->absorbed_lots;
+  if (!(in->flags & TG_F_SNAPSHOT) || absorbed == qty) return absorbed;
+  int64_t credit = tg_core_credit(core, instr, side, qty - absorbed);
+  if (o != NULL && credit > 0) tg_core_absorb(core, o, credit);
+  return absorbed + credit;
+}
+
+/* An execution that no stream told although the session was sound. */
+static void lost_fill(tg_core_t *core, const tg_core_instr_t *instr, const tg_msg_t *in) {
+  const tg_ex_fill_t *fill = &in->u.ex_fill;
+  if ((in->flags & (TG_F_SNAPSHOT | TG_F_LOST)) != (TG_F_SNAPSHOT | TG_F_LOST)) return;
+  core->stats.lost_fill_cnt++;
+  tg_core_tell_alarm2(core, TG_ALARM_LOST_FILL, instr->idx, fill->client_id, fill->qty_lots, (int64_t)fill->trade_id,
+                      fill->px_ticks, 0);
+}
+
 static void on_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in) {
   const tg_ex_fill_t *fill = &in->u.ex_fill;
   if (fill->qty_lots <= 0 || fill->px_ticks <= 0 || !sane(fill->px_ticks, fill->qty_lots, 0)) {
@@ -249,7 +270,7 @@ static void on_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in)
   }
   tg_order_t *o = order_of(core, instr, in, fill->client_id);
   tg_side_t side = o != NULL ? (tg_side_t)o->side : in->flags & TG_F_ASK ? TG_SELL : TG_BUY;
-  int64_t absorbed = o == NULL ? 0 : fill->qty_lots < o->absorbed_lots ? fill->qty_lots : o->absorbed_lots;
+  int64_t absorbed = absorbed_of(core, instr, in, o, side);
   uint8_t level = o != NULL ? o->level : TG_STRATEGY_LEVEL_NONE;
   core->stats.fill_cnt++;
   core->stats.maker_fill_cnt += (in->flags & TG_F_MAKER) != 0;
@@ -262,10 +283,12 @@ static void on_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in)
     tg_core_order_event(core, o, &ev);
   } else {
     core->stats.foreign_fill_cnt++;
-    if (sound) tg_exposure_position(&core->exposure, instr->idx, instr->pos.qty_lots);
+    if (sound && core->exposure.instr[instr->idx].pos_known)
+      tg_exposure_position(&core->exposure, instr->idx, instr->pos.qty_lots);
     tg_core_tell_alarm(core, in->flags & TG_F_FOREIGN ? TG_ALARM_FOREIGN_ORDER : TG_ALARM_ORPHAN_ORDER, instr->idx,
                        fill->client_id, 0, (int64_t)fill->trade_id);
   }
+  lost_fill(core, instr, in);
   tg_core_tell_position(core, instr);
   tg_core_tell_trips(core, instr);
   strategy_fill(core, instr, in, side, level);
@@ -301,6 +324,14 @@ static tg_ord_event_t event_of_stream(const tg_ex_order_t *told) {
   return event_of_status(told->status, resting);
 }
 
+/* The venue says something that we cannot read: the event is kept by its numbers, the instrument gets no new orders. */
+static TG_COLD void unknown_word(tg_core_t *core, tg_core_instr_t *instr, const tg_ex_order_t *told) {
+  (void)tg_core_restrict(core, instr);
+  if (instr->enum_told) return;
+  instr->enum_told = 1;
+  tg_core_tell_alarm2(core, TG_ALARM_UNKNOWN_ENUM, instr->idx, told->client_id, told->status, told->exec, told->order_id, 0);
+}
+
 static void on_order(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in) {
   const tg_ex_order_t *told = &in->u.ex_order;
   if (!sane(told->px_ticks, told->qty_lots, told->cum_qty_lots)) {
@@ -311,6 +342,8 @@ static void on_order(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in
   tg_order_t *o = order_of(core, instr, in, told->client_id);
   if (o == NULL) o = tg_order_find_venue(&core->orders, instr->idx, told->order_id);
   if (in->flags & TG_F_UNKNOWN_ENUM) core->stats.unknown_enum_cnt++;
+  bool word = told->status == TG_STATUS_OTHER || told->exec == TG_EXEC_OTHER || (in->flags & TG_F_UNKNOWN_ENUM) != 0;
+  if (word) unknown_word(core, instr, told);
   if (o == NULL) {
     if (told->exec == TG_EXEC_NEW || told->status == TG_STATUS_NEW)
       tg_core_tell_alarm(core, in->flags & TG_F_FOREIGN ? TG_ALARM_FOREIGN_ORDER : TG_ALARM_ORPHAN_ORDER, instr->idx,
@@ -323,11 +356,8 @@ static void on_order(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in
                     .qty_lots = told->qty_lots,
                     .cum_lots = told->cum_qty_lots,
                     .event = (uint8_t)event_of_stream(told)};
-  if (told->status == TG_STATUS_OTHER || told->exec == TG_EXEC_OTHER) { /* a word we do not know: ask for the truth */
-    tg_core_tell_alarm2(core, TG_ALARM_UNKNOWN_ENUM, instr->idx, told->client_id, told->status, told->exec, told->order_id, 0);
-    o->query_want = 1;
-    if (told->status == TG_STATUS_OTHER) return;
-  }
+  if (told->status == TG_STATUS_OTHER) ev.event = TG_OEV_STRAY; /* its numbers count, its word does not */
+  if (word && tg_order_is_open(o)) o->query_want = 1;           /* ask for the truth */
   tg_core_order_event(core, o, &ev);
 }
 
@@ -374,6 +404,12 @@ static tg_ord_event_t refused(tg_core_t *core, tg_core_instr_t *instr, tg_order_
   }
 }
 
+/* Asked before a mutation that went out since: its terms may be the older ones, its end is an end. */
+static tg_ord_event_t found(const tg_order_t *o, const tg_ex_answer_t *answer) {
+  if (answer->status == TG_STATUS_NONE || answer->status == TG_STATUS_OTHER) return TG_OEV_STRAY;
+  return event_of_status(answer->status, o->moved_ns > o->query_ns ? TG_OEV_STRAY : TG_OEV_FOUND);
+}
+
 static tg_ord_event_t confirmed(tg_core_instr_t *instr, tg_order_t *o, const tg_ex_answer_t *answer) {
   if (o->level < TG_CORE_LEVELS && answer->request != TG_REQUEST_CANCEL) instr->level[o->level].refusals = 0;
   switch ((tg_request_t)answer->request) {
@@ -384,9 +420,7 @@ static tg_ord_event_t confirmed(tg_core_instr_t *instr, tg_order_t *o, const tg_
     case TG_REQUEST_CANCEL:
       return event_of_status(answer->status, TG_OEV_CANCELED);
     case TG_REQUEST_QUERY:
-      return answer->status == TG_STATUS_NONE || answer->status == TG_STATUS_OTHER
-                 ? TG_OEV_STRAY
-                 : event_of_status(answer->status, TG_OEV_FOUND);
+      return found(o, answer);
     default:
       return TG_OEV_STRAY;
   }

@@ -10,6 +10,8 @@
 #include "engine/base/arena.h"
 #include "engine/base/types.h"
 
+#define TG_TRADE_RESTORED 2u /* booked by a former run: only its id is known */
+
 typedef struct tg_trade {
   uint64_t trade_id, client_id;
   int64_t px_ticks, qty_lots;
@@ -20,7 +22,7 @@ typedef struct tg_trade {
   uint8_t side;
   uint8_t lite; /* commission and the venue's P&L are still to come */
   uint8_t used;
-  uint8_t quiet; /* the venue's P&L of it may differ from ours (adopted position) */
+  uint8_t quiet; /* the venue's P&L of it may differ from ours (adopted position); TG_TRADE_RESTORED */
   uint8_t pad0[2];
 } tg_trade_t;
 

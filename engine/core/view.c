@@ -64,7 +64,7 @@ void tg_core_view_main(const tg_core_t *core, tg_view_main_t *out) {
                           .killed = core->snap.kill_latched,
                           .stopping = core->stopping,
                           .sweeping = core->sweeping,
-                          .paused = core->fsm_in.override == TG_FSM_OVERRIDE_PAUSE,
+                          .paused = core->fsm_in.override == TG_FSM_OVERRIDE_PAUSE || core->restart.halted,
                           .instr_cnt = core->instr_cnt,
                           .open_cnt = core->orders.open_cnt,
                           .in_flight_cnt = core->snap.in_flight_cnt,

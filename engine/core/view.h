@@ -41,6 +41,8 @@ typedef struct tg_core_stats {
   uint64_t snapshot_good_cnt, snapshot_bad_cnt, snapshot_inconclusive_cnt, adopt_cnt;
   uint64_t trip_cnt, trip_won_cnt, trip_lost_cnt;
   uint64_t cmd_done_cnt, cmd_refused_cnt;
+  uint64_t lost_fill_cnt, late_trade_cnt; /* executions that no stream told; that came behind a later one of the instrument */
+  uint64_t profile_change_cnt;            /* lines of a venue profile that differ from what is in force */
   tg_gate_stat_t gate;   /* blocks by bit and reason */
   tg_route_stat_t route; /* decisions by (decision, reason) */
 } tg_core_stats_t;

@@ -23,7 +23,9 @@
 /* Message flags (tg_msg_t.flags). */
 #define TG_F_LAST 0x01u         /* MD_LEVELS, MD_DEPTH with no levels: the event is complete */
 #define TG_F_ASK 0x02u          /* MD_LEVELS: these are asks (else bids) */
-#define TG_F_SNAPSHOT 0x04u     /* MD_DEPTH: a snapshot, U == u == lastUpdateId */
+#define TG_F_SNAPSHOT 0x04u     /* MD_DEPTH: a snapshot, U == u == lastUpdateId; EX_FILL: told by userTrades, not by a stream */
+#define TG_F_LOST 0x01u         /* EX_FILL with TG_F_SNAPSHOT: found by the periodic comparison while the user session was
+                                   sound (without: catch-up after an outage or a restart) */
 #define TG_F_SECOND 0x08u       /* second line of a two-line record (CFG_FILTER, OUT_TRIP) */
 #define TG_F_LITE 0x10u         /* EX_FILL from TRADE_LITE: no commission yet */
 #define TG_F_MAKER 0x20u        /* EX_FILL, EX_ORDER: we were maker */

@@ -537,6 +537,19 @@ static void link_up(fv_t *fv, tg_session_t session, bool up) {
   fv_feed(fv, &msg);
 }
 
+void fv_remember(fv_t *fv) {
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_RESTORE_POS, 0, fv->now_ns);
+  msg.u.restore_pos = (tg_out_position_t){.qty_lots = fv->pos,
+                                          .cost_e8 = fv->cost_e8,
+                                          .realised_e8 = fv->realised_e8,
+                                          .commission_e8 = fv->commission_e8};
+  fv_feed(fv, &msg);
+  tg_msg_init(&msg, TG_RESTORE_DONE, TG_INSTR_NONE, fv->now_ns);
+  msg.u.restore_done = (tg_restore_done_t){.from_epoch = 6, .position_cnt = 1};
+  fv_feed(fv, &msg);
+}
+
 void fv_start(fv_t *fv) {
   tg_msg_t msg;
   tg_msg_init(&msg, TG_CFG_DONE, TG_INSTR_NONE, fv->now_ns);

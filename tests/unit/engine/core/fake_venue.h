@@ -65,6 +65,8 @@ void fv_conf(fv_t *fv, const char *key, int64_t value);
  * the memory before it is carved. */
 void fv_open(fv_t *fv, uint64_t seed, const fv_faults_t *faults, uint8_t poison);
 void fv_start(fv_t *fv);
+/* Before fv_start: the core is told the venue's own position, as a store would remember it, and RESTORE_DONE. */
+void fv_remember(fv_t *fv);
 void fv_close(fv_t *fv);
 /* One message to the core; its requests are queued. */
 void fv_feed(fv_t *fv, const tg_msg_t *msg);

@@ -233,21 +233,6 @@ Test(core, filled_quantity_that_stays_different_is_told_and_owed) {
   fv_close(&fv);
 }
 
-Test(core, a_fresh_core_adopts_the_venues_position) {
-  fv_open(&fv, 28, NULL, 0);
-  fv.pos = 30;
-  fv.bought = 30;
-  fv.cost_e8 = 30 * 600000 * FV_TICK_LOT_E8;
-  fv_start(&fv);
-  for (unsigned i = 0; i < 200 && stats()->adopt_cnt == 0; i++) fv_run(&fv, SECOND / 1000);
-  cr_assert_eq(stats()->adopt_cnt, 1u);
-  cr_assert_eq(alarms(TG_ALARM_POSITION_DRIFT), 0u);
-  cr_assert_eq(fv.core->instr[0].pos.adopted_lots, 30);
-  cr_assert_eq(fv.core->instr[0].pos.cost_e8, fv.cost_e8);
-  cr_assert_eq(fv.core->instr[0].trips.now.adopted, 1u);
-  fv_close(&fv);
-}
-
 Test(core, adopt_takes_the_next_snapshot_as_it_is) {
   quiet(29);
   int64_t pos = fv.core->instr[0].pos.qty_lots;
@@ -519,6 +504,7 @@ Test(core, a_drawdown_breach_is_an_emergency_until_acknowledged) {
   fv.pos = 100; /* 0.1 at 60,000 */
   fv.bought = 100;
   fv.cost_e8 = 100 * 600000 * FV_TICK_LOT_E8;
+  fv_remember(&fv);
   fv_start(&fv);
   fv_run(&fv, SECOND);
   cr_assert_eq(fv.core->fsm.state, TG_FSM_ACTIVE);
