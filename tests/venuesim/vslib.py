@@ -64,10 +64,11 @@ class Venue:
         self.conn = None
         self.skew = 0
 
-    def connect(self):
+    def connect(self, ragged=False):
+        """ragged: an end without close_notify is an error."""
         s = socket.create_connection(("127.0.0.1", self.port), timeout=10)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self.ctx.wrap_socket(s, server_hostname="localhost")
+        return self.ctx.wrap_socket(s, server_hostname="localhost", suppress_ragged_eofs=not ragged)
 
     def http(self, method, target, body=None, headers=None):
         """One request on a kept-alive connection, target exactly as given. Returns (status, headers, JSON or text)."""

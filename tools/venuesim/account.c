@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vs.h"
+#include "fault.h"
 
 static int64_t absolute(int64_t x) {
   return x < 0 ? -x : x;
@@ -149,12 +149,18 @@ void vs_acct_reject(vs_venue *v, int code) {
 /* Keys in byte order, no spaces: two runs with the same outcome give the same bytes. */
 static void report_json(vs_venue *v, vs_buf *b) {
   const vs_account *a = &v->acct;
-  vs_buf_f(b, "{\"auth_failures\":%lld,\"clients_dropped\":%lld,\"commission\":\"%s\",\"entry_price\":\"%s\",\"fills\":%lld,",
-           (long long)v->auth_failures, (long long)v->clients_dropped, vs_d(a->commission, 8), vs_d(vs_acct_entry(v), 8),
-           (long long)a->fills);
+  vs_buf_f(b, "{\"auth_failures\":%lld,", (long long)v->auth_failures);
+  vs_fault_json_bans(v, b);
+  vs_fault_json_treated(v, b);
+  vs_buf_f(b, "\"clients_dropped\":%lld,\"commission\":\"%s\",\"entry_price\":\"%s\",", (long long)v->clients_dropped,
+           vs_d(a->commission, 8), vs_d(vs_acct_entry(v), 8));
+  vs_fault_json_events(v, b);
+  vs_buf_f(b, "\"fills\":%lld,", (long long)a->fills);
   vs_buf_f(b,
-           "\"frames_sent\":%lld,\"funding\":\"%s\",\"max_client_backlog_bytes\":%zu,\"net_pnl\":\"%s\",\"open_order_ids\":[",
-           (long long)v->frames_sent, vs_d(a->funding, 8), v->backlog_max, vs_d(a->realised - a->commission + a->funding, 8));
+           "\"frames_sent\":%lld,\"funding\":\"%s\",\"listen_keys_kept\":%lld,\"max_client_backlog_bytes\":%zu,\"net_pnl\":\"%"
+           "s\",\"open_order_ids\":[",
+           (long long)v->frames_sent, vs_d(a->funding, 8), (long long)v->listen_key_kept, v->backlog_max,
+           vs_d(a->realised - a->commission + a->funding, 8));
   for (int k = 0; k < v->open_cnt; k++) {
     vs_buf_s(b, k > 0 ? "," : "");
     vs_buf_json(b, v->order[v->open[k]].cid);
@@ -165,11 +171,11 @@ static void report_json(vs_venue *v, vs_buf *b) {
   for (int k = 0; k < a->rejected_cnt; k++) {
     vs_buf_f(b, "%s\"%d\":%lld", k > 0 ? "," : "", a->rejected[k].code, (long long)a->rejected[k].cnt);
   }
-  vs_buf_f(b,
-           "},\"position\":\"%s\",\"realised_pnl\":\"%s\",\"requests\":%lld,\"symbol\":\"%s\",\"wallet_balance\":\"%s\",\"ws_"
-           "sessions\":%lld}\n",
-           vs_d(a->pos_qty, v->sym->qty_dec), vs_d(a->realised, 8), (long long)v->requests, v->sym->name, vs_d(a->wallet, 8),
-           (long long)v->ws_sessions);
+  vs_buf_f(b, "},\"position\":\"%s\",\"realised_pnl\":\"%s\",\"requests\":%lld,\"requests_by_class\":",
+           vs_d(a->pos_qty, v->sym->qty_dec), vs_d(a->realised, 8), (long long)v->requests);
+  vs_class_counts_json(v, b);
+  vs_buf_f(b, ",\"symbol\":\"%s\",\"transferred\":\"%s\",\"wallet_balance\":\"%s\",\"ws_sessions\":%lld}\n", v->sym->name,
+           vs_d(v->transferred, 8), vs_d(a->wallet, 8), (long long)v->ws_sessions);
 }
 
 int vs_report_write(vs_venue *v, const char *path) {

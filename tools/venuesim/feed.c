@@ -507,8 +507,8 @@ static void second_tick(vs_timer *sul) {
   }
   vs_algo_check(v, true);
   vs_match_second(v, now);
-  vs_listen_key_second(v, now);
-  vs_sess_second(v, now);
+  vs_listen_key_second(v, vs_mono_us() / 1000);
+  vs_sess_second(v, vs_mono_us() / 1000);
   vs_timer_set(sul, second_tick, 1000000 - vs_now_us() % 1000000);
 }
 

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vs.h"
+#include "fault.h"
 
 enum { EXIT_USAGE = 2, EXIT_CONFIG = 3 };
 
@@ -48,6 +48,9 @@ static const char help_text[] =
     "  --die-with-parent        stop when the parent process ends\n"
     "  --funding-interval-s N   funding every N seconds (28800)\n"
     "  --listen-key-life-s N    listen key life (3600)\n"
+    "  --script FILE            faults by script (docs/venuesim.md, Faults)\n"
+    "  --faults MIX             random faults: light, heavy, or NAME=PERCENT,...\n"
+    "  --seed N                 seed of the random faults (the flow's seed)\n"
     "  --quiet                  no status line\n"
     "exit codes: 0 ok, 2 usage, 3 bad keys, certificate or key file, 7 port in use, 66 recording missing or unreadable\n";
 
@@ -74,6 +77,9 @@ enum {
   O_FUNDING,
   O_LISTEN_KEY,
   O_QUIET,
+  O_SCRIPT,
+  O_FAULTS,
+  O_SEED,
   O_HELP
 };
 
@@ -94,6 +100,9 @@ static const struct option long_options[] = {{"listen", 1, NULL, O_LISTEN},
                                              {"funding-interval-s", 1, NULL, O_FUNDING},
                                              {"listen-key-life-s", 1, NULL, O_LISTEN_KEY},
                                              {"quiet", 0, NULL, O_QUIET},
+                                             {"script", 1, NULL, O_SCRIPT},
+                                             {"faults", 1, NULL, O_FAULTS},
+                                             {"seed", 1, NULL, O_SEED},
                                              {"help", 0, NULL, O_HELP},
                                              {NULL, 0, NULL, 0}};
 
@@ -145,6 +154,16 @@ static int set_option(vs_opts *o, int opt, const char *arg) {
       break;
     case O_QUIET:
       o->quiet = true;
+      break;
+    case O_SCRIPT:
+      o->script = arg;
+      break;
+    case O_FAULTS:
+      o->faults = arg;
+      break;
+    case O_SEED:
+      o->has_fault_seed = true;
+      ok = seed_number(arg, &o->fault_seed);
       break;
     case O_PORT:
       ok = number(arg, 0, 65535, &n);
@@ -265,7 +284,14 @@ static int set_up(vs_venue *v) {
     (void)fprintf(stderr, "venuesim: cannot use --keys %s: %s\n", v->opt.keys, err);
     return EXIT_CONFIG;
   }
-  int rc = check_pem(v->opt.cert, v->opt.key);
+  v->rules = (vs_rules){.tick = v->sym->tick,
+                        .step = v->sym->step,
+                        .qty_min = v->sym->qty_min,
+                        .notional_min = v->sym->notional_min,
+                        .status = "TRADING"};
+  int rc = v->opt.script != NULL ? vs_script_load(v, v->opt.script) : 0;
+  rc = rc == 0 && v->opt.faults != NULL ? vs_script_mix(v, v->opt.faults) : rc;
+  rc = rc == 0 ? check_pem(v->opt.cert, v->opt.key) : rc;
   if (rc != 0) {
     return rc;
   }
@@ -287,6 +313,7 @@ static int set_up(vs_venue *v) {
 }
 
 static void start(vs_venue *v) {
+  vs_faults_start(v);
   vs_feed_start(v);
   if (v->synth != NULL) {
     vs_synth_start(v);
@@ -307,6 +334,7 @@ static void tear_down(vs_venue *v) {
     vs_feed_free(v);
     vs_book_free(&v->book);
   }
+  vs_faults_free(v);
   vs_synth_free(v);
   vs_replay_free(v);
   vs_keys_free(v);

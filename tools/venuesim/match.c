@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vs.h"
+#include "fault.h"
 
 /* ---- checks ---- */
 
@@ -19,7 +19,7 @@ static int check_price(const vs_venue *v, int side, int64_t px, vs_reject *rej) 
   if (px < s->px_min) {
     return vs_refuse(rej, 400, -4013, "Price less than min price.");
   }
-  if ((px - s->px_min) % s->tick != 0) {
+  if (px % v->rules.tick != 0) {
     return vs_refuse(rej, 400, -4014, "Price not increased by tick size.");
   }
   int64_t up = vs_mul(v->feed.mark, 105000000);
@@ -38,13 +38,13 @@ static int check_qty(const vs_venue *v, bool market, int64_t qty, vs_reject *rej
   if (qty <= 0) {
     return vs_refuse(rej, 400, -4003, "Quantity less than or equal to zero.");
   }
-  if (qty < s->qty_min) {
+  if (qty < v->rules.qty_min) {
     return vs_refuse(rej, 400, -4004, "Quantity less than min quantity.");
   }
   if (qty > (market ? s->market_qty_max : s->qty_max)) {
     return vs_refuse(rej, 400, -4005, "Quantity greater than max quantity.");
   }
-  if ((qty - s->qty_min) % s->step != 0) {
+  if (qty % v->rules.step != 0) {
     return vs_refuse(rej, 400, -4023, "Qty not increased by step size.");
   }
   return 0;
@@ -129,9 +129,9 @@ static int resolve_price_match(vs_venue *v, int side, int pm, int64_t *px, vs_re
 }
 
 static int check_notional(const vs_venue *v, const vs_order_req *req, int64_t px, int code, vs_reject *rej) {
-  if (!req->reduce_only && vs_mul(px, req->qty) < v->sym->notional_min) {
+  if (!req->reduce_only && vs_mul(px, req->qty) < v->rules.notional_min) {
     return vs_refuse(rej, 400, code, "Order's notional must be no smaller than %s (unless you choose reduce only).",
-                     vs_dtrim(v->sym->notional_min));
+                     vs_dtrim(v->rules.notional_min));
   }
   return 0;
 }
@@ -150,7 +150,12 @@ static int check_new(vs_venue *v, vs_order_req *req, vs_reject *rej) {
   if (check_qty(v, market, req->qty, rej) != 0 || check_notional(v, req, market ? v->feed.mark : req->px, -4164, rej) != 0) {
     return -1;
   }
-  if (req->cid[0] != '\0' && vs_order_by_cid(v, req->cid, true) != VS_NONE) {
+  if (strcmp(v->rules.status, "TRADING") != 0) {
+    return vs_refuse(rej, 400, -4140, "Invalid symbol status for opening position.");
+  }
+  int32_t same = req->cid[0] != '\0' ? vs_order_by_cid(v, req->cid, true) : VS_NONE;
+  if (same != VS_NONE) {
+    v->order[same].dup_refused++;
     return vs_refuse(rej, 400, -4116, "ClientOrderId is duplicated.");
   }
   if (v->open_cnt >= VS_OPEN_CNT) {
@@ -203,6 +208,9 @@ void vs_fill_order(vs_venue *v, int32_t slot, int64_t px, int64_t qty, bool make
   o->status = o->exec == o->qty ? VS_FILLED : VS_PARTIAL;
   if (o->status == VS_FILLED) {
     vs_order_close(v, slot, VS_FILLED);
+  }
+  if (vs_fault_fill(v)) {
+    return; /* a script loses this execution: booked, never told */
   }
   vs_user_trade_lite(v, o, f);
   vs_user_account(v, false);
@@ -264,6 +272,18 @@ static int64_t hit_ours(vs_venue *v, int32_t node, int64_t q) {
     vs_cancel(v, slot, VS_EXPIRED, 4);
   }
   return take;
+}
+
+bool vs_force_fill(vs_venue *v, int32_t slot) {
+  const vs_order *o = &v->order[slot];
+  if (!vs_order_is_open(o)) {
+    return false;
+  }
+  if (o->node != VS_NONE) {
+    return hit_ours(v, o->node, o->qty - o->exec) > 0;
+  }
+  vs_fill_order(v, slot, o->px, o->qty - o->exec, true, ++v->feed.trade_id); /* replay: we are in no book */
+  return true;
 }
 
 int64_t vs_take_other(vs_venue *v, int side, int32_t limit_lvl, int64_t qty) {

@@ -67,6 +67,8 @@ int32_t vs_order_new(vs_venue *v, const vs_order_req *req) {
   o->node = VS_NONE;
   o->open_pos = VS_NONE;
   o->t_create = o->t_update = vs_now_ms();
+  o->hidden_until = v->hide_until;
+  o->hidden_quiet = v->hide_quiet;
   if (req->cid[0] != '\0') {
     (void)snprintf(o->cid, sizeof o->cid, "%s", req->cid);
   } else {
@@ -95,6 +97,27 @@ int32_t vs_order_by_cid(const vs_venue *v, const char *cid, bool open_only) {
     }
   }
   return found;
+}
+
+int vs_order_times(const vs_venue *v, const char *cid) {
+  int cnt = 0;
+  for (int32_t k = v->cid_hash[cid_bucket(cid)]; k != VS_NONE; k = v->order[k].hash_next) {
+    cnt += strcmp(v->order[k].cid, cid) == 0;
+  }
+  return cnt;
+}
+
+int vs_order_nth(const vs_venue *v, int32_t slot) {
+  const vs_order *o = &v->order[slot];
+  int nth = 0;
+  for (int32_t k = v->cid_hash[cid_bucket(o->cid)]; k != VS_NONE; k = v->order[k].hash_next) {
+    nth += strcmp(v->order[k].cid, o->cid) == 0 && v->order[k].id <= o->id;
+  }
+  return nth;
+}
+
+bool vs_order_hidden(const vs_order *o) {
+  return o->hidden_until != 0 && vs_mono_us() < o->hidden_until;
 }
 
 int32_t vs_order_by_id(const vs_venue *v, int64_t id) {
@@ -311,7 +334,7 @@ int vs_order_req_read(vs_req *r, vs_order_req *req, bool *result_view) {
   if (read_enum(r, "positionSide", pos_side, 3, 0, -4060, "Invalid position side.", &pos) != 0) {
     return -1;
   }
-  if (pos != 0) {
+  if ((pos != 0) != r->v->hedge) {
     return vs_refuse(&r->rej, 400, -4061, "Order's position side does not match user's setting.");
   }
   if (read_tif(r, req) != 0 || read_prices(r, req) != 0 || read_cid(r, req->cid) != 0 ||
@@ -340,7 +363,7 @@ int vs_order_find(vs_req *r, int not_found_code, bool open_only, int32_t *slot) 
   if (sym == r->v->sym) {
     *slot = id != 0 ? vs_order_by_id(r->v, id) : vs_order_by_cid(r->v, cid, open_only);
   }
-  if (*slot == VS_NONE || (open_only && !vs_order_is_open(&r->v->order[*slot]))) {
+  if (*slot == VS_NONE || vs_order_hidden(&r->v->order[*slot]) || (open_only && !vs_order_is_open(&r->v->order[*slot]))) {
     return vs_refuse(&r->rej, 400, not_found_code, "%s",
                      not_found_code == -2011 ? "Unknown order sent." : "Order does not exist.");
   }

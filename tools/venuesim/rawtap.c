@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "vs.h"
 
@@ -22,6 +23,8 @@ typedef struct tap {
   char *p;
   size_t len, cap;
   bool off, lost, cut;
+  bool limited, reset, ended; /* `left` more bytes may be written */
+  int64_t left;
 } tap;
 
 static int tap_idx = -1;
@@ -111,6 +114,36 @@ __attribute__((visibility("default"), used)) int SSL_read(SSL *ssl, void *buf, i
   return (int)n;
 }
 
+/* Ends a connection without close_notify: FIN, or a reset. */
+static void end_fd(SSL *ssl, bool reset) {
+  int fd = SSL_get_fd(ssl);
+  SSL_set_quiet_shutdown(ssl, 1);
+  if (fd < 0) return;
+  if (reset) {
+    struct sockaddr none = {.sa_family = AF_UNSPEC}; /* TCP: connect to nowhere is a reset */
+    (void)connect(fd, &none, sizeof none);
+  } else {
+    (void)shutdown(fd, SHUT_RDWR);
+  }
+}
+
+__attribute__((visibility("default"), used)) int SSL_write(SSL *ssl, const void *buf, int num) {
+  tap *t = tap_idx >= 0 && SSL_is_server(ssl) ? SSL_get_ex_data(ssl, tap_idx) : NULL;
+  size_t n = 0;
+  if (num <= 0 || (t != NULL && t->ended)) return -1;
+  size_t want = (size_t)num;
+  bool last = t != NULL && t->limited && (int64_t)want > t->left;
+  if (last) want = (size_t)t->left;
+  if (want > 0 && SSL_write_ex(ssl, buf, want, &n) != 1) return -1;
+  if (t != NULL && t->limited) t->left -= (int64_t)n;
+  if (last) {
+    t->ended = true;
+    end_fd(ssl, t->reset);
+    return -1; /* no OpenSSL error behind it: libwebsockets takes it for a closed connection */
+  }
+  return (int)n;
+}
+
 static tap *tap_of(struct lws *wsi) {
   SSL *ssl = lws_get_ssl(wsi);
   return ssl != NULL ? SSL_get_ex_data(ssl, tap_idx) : NULL;
@@ -146,5 +179,22 @@ void vs_rawtap_off(struct lws *wsi) {
     t->p = NULL;
     t->len = t->cap = 0;
     t->off = true;
+  }
+}
+
+void vs_rawtap_budget(struct lws *wsi, int64_t bytes, bool reset) {
+  tap *t = tap_of(wsi);
+  if (t != NULL) {
+    t->limited = true;
+    t->left = bytes;
+    t->reset = reset;
+  }
+}
+
+void vs_rawtap_cut(struct lws *wsi, bool reset) {
+  tap *t = tap_of(wsi);
+  if (t != NULL && !t->ended) {
+    t->ended = true;
+    end_fd(lws_get_ssl(wsi), reset);
   }
 }

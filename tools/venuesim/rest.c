@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vs.h"
+#include "fault.h"
 
 /* Weights that depend on parameters. */
 enum { W_DEPTH = -1, W_KLINES = -2, W_ALL_40 = -3, W_PREMIUM = -4, W_PRICE = -5, W_BOOK = -6, W_FORCE = -7 };
@@ -188,6 +188,38 @@ static int check_signature(vs_req *r, int key, const char *query, const vs_buf *
   return 0;
 }
 
+/* What a script and the report call it. */
+static int class_of(const route *rt) {
+  static const struct {
+    vs_handler fn;
+    int cls;
+  } by_handler[] = {{vs_h_order_place, VS_CL_PLACE},
+                    {vs_h_order_modify, VS_CL_MODIFY},
+                    {vs_h_order_cancel, VS_CL_CANCEL},
+                    {vs_h_order_get, VS_CL_STATUS},
+                    {vs_h_open_order, VS_CL_STATUS},
+                    {vs_h_batch_place, VS_CL_PLACE},
+                    {vs_h_batch_modify, VS_CL_MODIFY},
+                    {vs_h_batch_cancel, VS_CL_CANCEL},
+                    {vs_h_cancel_all, VS_CL_CANCEL},
+                    {vs_h_open_orders, VS_CL_LIST},
+                    {vs_h_all_orders, VS_CL_LIST},
+                    {vs_h_user_trades, VS_CL_TRADES},
+                    {vs_h_countdown, VS_CL_COUNTDOWN},
+                    {vs_listen_key_start, VS_CL_LISTENKEY},
+                    {vs_listen_key_ping, VS_CL_LISTENKEY},
+                    {vs_listen_key_stop, VS_CL_LISTENKEY},
+                    {h_time, VS_CL_TIME},
+                    {h_info, VS_CL_INFO},
+                    {vs_h_depth, VS_CL_DEPTH}};
+  for (size_t k = 0; k < sizeof by_handler / sizeof by_handler[0]; k++) {
+    if (rt->fn == by_handler[k].fn) {
+      return by_handler[k].cls;
+    }
+  }
+  return rt->sec == VS_SEC_SIGNED ? VS_CL_ACCOUNT : VS_CL_MARKET;
+}
+
 static int serve(vs_req *r, const vs_sess *s, const route *rt, const char *query) {
   vs_venue *v = r->v;
   int key = -1;
@@ -210,7 +242,7 @@ static int serve(vs_req *r, const vs_sess *s, const route *rt, const char *query
   if (rt->fn == NULL) {
     return vs_refuse(&r->rej, 400, -1020, "This operation is not supported (venuesim does not simulate %s).", rt->path);
   }
-  return rt->fn(r);
+  return vs_fault_run(r, rt->fn, class_of(rt), rt->sec == VS_SEC_SIGNED);
 }
 
 static const route *find_route(const char *method, const char *path) {
@@ -220,6 +252,58 @@ static const route *find_route(const char *method, const char *path) {
     }
   }
   return NULL;
+}
+
+int vs_rest_answer(vs_venue *v, vs_req *r, int rc, vs_buf *hdr) {
+  int status = 200;
+  if (rc == 0 && v->reply.over) {
+    rc = vs_refuse(&r->rej, 500, -1000, "An unknown error occurred while processing the request.");
+  }
+  if (rc != 0) {
+    status = r->rej.http;
+    vs_buf_clear(&v->reply);
+    if (status == 403 && r->rej.code == 0) {
+      vs_buf_s(&v->reply, "<html><body>403 Forbidden</body></html>");
+    } else if (status == 503 && r->rej.code == 0) { /* the venue's 503 carries its word in the text only */
+      vs_buf_s(&v->reply, "{\"msg\":");
+      vs_buf_json(&v->reply, r->rej.msg);
+      vs_buf_c(&v->reply, '}');
+    } else {
+      vs_buf_f(&v->reply, "{\"code\":%d,\"msg\":", r->rej.code);
+      vs_buf_json(&v->reply, r->rej.msg);
+      vs_buf_c(&v->reply, '}');
+    }
+  }
+  vs_buf_f(hdr, "X-MBX-USED-WEIGHT-1M: %lld\r\n", (long long)v->rl.weight);
+  if (r->order_counted) {
+    vs_buf_f(hdr, "X-MBX-ORDER-COUNT-10S: %lld\r\nX-MBX-ORDER-COUNT-1M: %lld\r\n", (long long)v->rl.orders_10s,
+             (long long)v->rl.orders_1m);
+  }
+  if (r->retry_s > 0) {
+    vs_buf_f(hdr, "Retry-After: %d\r\n", r->retry_s);
+  }
+  return status;
+}
+
+/* The answer, or what a fault does with it. */
+static int finish(vs_req *r, int rc, vs_params *params, vs_sess *s, vs_buf *hdr) {
+  vs_venue *v = r->v;
+  if (r->later != NULL) {
+    bool awaited = r->reply == VS_REPLY_YES || r->reply == VS_REPLY_LATE;
+    vs_job_run(v, r, params, awaited ? s : NULL, "", false);
+    if (awaited) {
+      return VS_HTTP_HOLD;
+    }
+  }
+  if (r->reply == VS_REPLY_NONE || r->reply == VS_REPLY_CUT) {
+    return r->reply == VS_REPLY_NONE ? VS_HTTP_HOLD : VS_HTTP_CUT;
+  }
+  int status = vs_rest_answer(v, r, rc, hdr);
+  if (r->reply == VS_REPLY_LATE) {
+    vs_job_reply(v, r, s, status, hdr);
+    return VS_HTTP_HOLD;
+  }
+  return status;
 }
 
 int vs_rest(vs_venue *v, vs_sess *s, vs_buf *hdr) {
@@ -234,28 +318,17 @@ int vs_rest(vs_venue *v, vs_sess *s, vs_buf *hdr) {
   }
   int rc = vs_params_parse(&params, query, s->body.p, s->body.len, &r.rej);
   const route *rt = find_route(s->method, s->target);
-  if (rc == 0 && rt == NULL) {
+  int cls = rt != NULL ? class_of(rt) : VS_CL_OTHER;
+  v->requests_by_class[cls]++;
+  if (vs_fault_banned(v, cls, false, &r.rej, &r.retry_s)) {
+    rc = -1;
+  } else if (rc == 0 && rt == NULL) {
     rc = vs_rl_weight(v, 1, r.now, &r.rej);
     rc = rc == 0 ? vs_refuse(&r.rej, 404, -5000, "Path %.100s, Method %s is invalid", s->target, s->method) : rc;
   } else if (rc == 0) {
     rc = serve(&r, s, rt, query);
   }
+  int status = finish(&r, rc, &params, s, hdr);
   vs_params_free(&params);
-  int status = 200;
-  if (rc == 0 && v->reply.over) {
-    rc = vs_refuse(&r.rej, 500, -1000, "An unknown error occurred while processing the request.");
-  }
-  if (rc != 0) {
-    status = r.rej.http;
-    vs_buf_clear(&v->reply);
-    vs_buf_f(&v->reply, "{\"code\":%d,\"msg\":", r.rej.code);
-    vs_buf_json(&v->reply, r.rej.msg);
-    vs_buf_c(&v->reply, '}');
-  }
-  vs_buf_f(hdr, "X-MBX-USED-WEIGHT-1M: %lld\r\n", (long long)v->rl.weight);
-  if (r.order_counted) {
-    vs_buf_f(hdr, "X-MBX-ORDER-COUNT-10S: %lld\r\nX-MBX-ORDER-COUNT-1M: %lld\r\n", (long long)v->rl.orders_10s,
-             (long long)v->rl.orders_1m);
-  }
   return status;
 }

@@ -62,6 +62,11 @@ static void totals_json(vs_req *r, const sums *s) {
       vs_d(s->init_orders, 8), vs_d(s->wallet, 8), vs_d(s->upnl, 8), vs_d(s->avail, 8), vs_d(s->avail, 8));
 }
 
+/* In hedge mode (a script's doing) a position shows the side of its sign. */
+static const char *pos_side(const vs_venue *v, bool own) {
+  return !v->hedge || !own ? "BOTH" : v->acct.pos_qty < 0 ? "SHORT" : "LONG";
+}
+
 static int64_t signed_notional(const vs_venue *v) {
   int64_t q = v->acct.pos_qty;
   return q < 0 ? -vs_mul(v->feed.mark, -q) : vs_mul(v->feed.mark, q);
@@ -70,13 +75,12 @@ static int64_t signed_notional(const vs_venue *v) {
 static void account_position(vs_req *r, const vs_symbol *sym, const sums *s, bool v2) {
   const vs_venue *v = r->v;
   bool own = sym == v->sym;
-  vs_buf_f(
-      r->out,
-      "{\"symbol\":\"%s\",\"positionSide\":\"BOTH\",\"positionAmt\":\"%s\",\"unrealizedProfit\":\"%s\",\"notional\":\"%s\","
-      "\"isolatedWallet\":\"0\",\"initialMargin\":\"%s\",\"maintMargin\":\"%s\",\"updateTime\":%lld",
-      sym->name, vs_d(own ? v->acct.pos_qty : 0, sym->qty_dec), vs_d(own ? s->upnl : 0, 8),
-      vs_d(own ? signed_notional(v) : 0, 8), vs_d(own ? s->init : 0, 8), vs_d(own ? s->maint : 0, 8),
-      (long long)(own ? v->acct.pos_t : 0));
+  vs_buf_f(r->out,
+           "{\"symbol\":\"%s\",\"positionSide\":\"%s\",\"positionAmt\":\"%s\",\"unrealizedProfit\":\"%s\",\"notional\":\"%s\","
+           "\"isolatedWallet\":\"0\",\"initialMargin\":\"%s\",\"maintMargin\":\"%s\",\"updateTime\":%lld",
+           sym->name, pos_side(v, own), vs_d(own ? v->acct.pos_qty : 0, sym->qty_dec), vs_d(own ? s->upnl : 0, 8),
+           vs_d(own ? signed_notional(v) : 0, 8), vs_d(own ? s->init : 0, 8), vs_d(own ? s->maint : 0, 8),
+           (long long)(own ? v->acct.pos_t : 0));
   if (v2) {
     vs_buf_f(r->out,
              ",\"leverage\":\"%d\",\"isolated\":%s,\"entryPrice\":\"%s\",\"breakEvenPrice\":\"%s\",\"maxNotional\":\"%s\","
@@ -129,11 +133,11 @@ static void position_row(vs_req *r, const vs_symbol *sym, bool v2) {
   sums s = account_sums(v);
   vs_buf_f(
       r->out,
-      "{\"symbol\":\"%s\",\"positionSide\":\"BOTH\",\"positionAmt\":\"%s\",\"entryPrice\":\"%s\",\"breakEvenPrice\":\"%s\","
+      "{\"symbol\":\"%s\",\"positionSide\":\"%s\",\"positionAmt\":\"%s\",\"entryPrice\":\"%s\",\"breakEvenPrice\":\"%s\","
       "\"markPrice\":\"%s\",\"unRealizedProfit\":\"%s\",\"liquidationPrice\":\"0\",\"isolatedMargin\":\"0\",\"notional\":\"%"
       "s\","
       "\"isolatedWallet\":\"0\",\"updateTime\":%lld,",
-      sym->name, vs_d(own ? v->acct.pos_qty : 0, sym->qty_dec), vs_d(own ? vs_acct_entry(v) : 0, 8),
+      sym->name, pos_side(v, own), vs_d(own ? v->acct.pos_qty : 0, sym->qty_dec), vs_d(own ? vs_acct_entry(v) : 0, 8),
       vs_d(own ? vs_acct_breakeven(v) : 0, 8), vs_d(own ? v->feed.mark : sym->start_px, 8), vs_d(own ? s.upnl : 0, 8),
       vs_d(own ? signed_notional(v) : 0, 8), (long long)(own ? v->acct.pos_t : 0));
   if (v2) {
@@ -179,11 +183,10 @@ int vs_h_positions_v2(vs_req *r) {
 }
 
 int vs_h_account_config(vs_req *r) {
-  vs_buf_f(
-      r->out,
-      "{\"feeTier\":0,\"canTrade\":true,\"canDeposit\":true,\"canWithdraw\":true,\"dualSidePosition\":false,\"updateTime\":0,"
-      "\"multiAssetsMargin\":%s,\"tradeGroupId\":-1}",
-      r->v->acct.multi_assets ? "true" : "false");
+  vs_buf_f(r->out,
+           "{\"feeTier\":0,\"canTrade\":true,\"canDeposit\":true,\"canWithdraw\":true,\"dualSidePosition\":%s,\"updateTime\":0,"
+           "\"multiAssetsMargin\":%s,\"tradeGroupId\":-1}",
+           r->v->hedge ? "true" : "false", r->v->acct.multi_assets ? "true" : "false");
   return 0;
 }
 
@@ -257,7 +260,7 @@ int vs_h_commission_rate(vs_req *r) {
 }
 
 int vs_h_income(vs_req *r) {
-  static const char *const name[] = {"REALIZED_PNL", "COMMISSION", "FUNDING_FEE"};
+  static const char *const name[] = {"REALIZED_PNL", "COMMISSION", "FUNDING_FEE", "TRANSFER"};
   const vs_venue *v = r->v;
   const vs_symbol *sym;
   const char *type = vs_param(r->in, "incomeType");
@@ -294,7 +297,7 @@ int vs_h_income(vs_req *r) {
 /* ---- settings ---- */
 
 int vs_h_dual_get(vs_req *r) {
-  vs_buf_s(r->out, "{\"dualSidePosition\":false}");
+  vs_buf_f(r->out, "{\"dualSidePosition\":%s}", r->v->hedge ? "true" : "false");
   return 0;
 }
 
@@ -308,7 +311,7 @@ int vs_h_dual_set(vs_req *r) {
   if (flag_needed(r, "dualSidePosition", &on) != 0) {
     return -1;
   }
-  if (!on) {
+  if (on == r->v->hedge) {
     return vs_refuse(&r->rej, 400, -4059, "No need to change position side.");
   }
   return vs_refuse(&r->rej, 400, -1020, "This operation is not supported (venuesim has one-way mode only).");

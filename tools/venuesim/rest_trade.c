@@ -170,7 +170,7 @@ static void cancel_listed(vs_req *r, const json_t *key, bool first) {
     slot = vs_order_by_cid(r->v, json_string_value(key), true);
   }
   vs_buf_s(r->out, first ? "" : ",");
-  if (slot == VS_NONE || !vs_order_is_open(&r->v->order[slot])) {
+  if (slot == VS_NONE || vs_order_hidden(&r->v->order[slot]) || !vs_order_is_open(&r->v->order[slot])) {
     (void)vs_refuse(&rej, 400, -2011, "Unknown order sent.");
     vs_acct_reject(r->v, -2011);
     sub_error(r->out, &rej);
@@ -243,8 +243,13 @@ int vs_h_open_orders(vs_req *r) {
     return -1;
   }
   vs_buf_c(r->out, '[');
+  bool first = true;
   for (int k = 0; k < r->v->open_cnt && (sym == NULL || sym == r->v->sym); k++) {
-    vs_buf_s(r->out, k > 0 ? "," : "");
+    if (vs_order_hidden(&r->v->order[r->v->open[k]])) {
+      continue;
+    }
+    vs_buf_s(r->out, first ? "" : ",");
+    first = false;
     vs_order_json(r->v, &r->v->order[r->v->open[k]], VS_VIEW_FULL, r->out);
   }
   vs_buf_c(r->out, ']');
@@ -290,7 +295,7 @@ int vs_h_all_orders(vs_req *r) {
     }
     for (int32_t k = 0; w.traded && k < used; k++) {
       const vs_order *o = &v->order[(oldest + k) % VS_ORDER_CNT];
-      if (o->id == 0 || o->id < w.order_id || o->t_create < w.start || o->t_create > w.end) {
+      if (o->id == 0 || vs_order_hidden(o) || o->id < w.order_id || o->t_create < w.start || o->t_create > w.end) {
         continue;
       }
       if (nth++ < skip || pass == 0 || sent == w.limit) {

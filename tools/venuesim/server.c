@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "vs.h"
+#include "fault.h"
 
 #define HEADER_BYTES 16384
 #define PROTOCOL "venuesim"
@@ -101,12 +101,16 @@ static const char *reason(int status) {
       return "Unauthorized";
     case 404:
       return "Not Found";
+    case 403:
+      return "Forbidden";
     case 413:
       return "Payload Too Large";
     case 418:
       return "I'm a teapot";
     case 429:
       return "Too Many Requests";
+    case 503:
+      return "Service Unavailable";
     default:
       return status >= 500 ? "Internal Server Error" : "Error";
   }
@@ -152,6 +156,15 @@ static int http_answer(vs_sess *s) {
   s->pending = false;
   vs_rawtap_eat(s->wsi, s->body.len);
   int status = vs_rest(v, s, &extra);
+  if (status == VS_HTTP_CUT) {
+    vs_rawtap_cut(s->wsi, true);
+  }
+  if (status < 0) { /* no answer, or one that comes later from s->held */
+    s->held_close = !s->has_length && (strcmp(s->method, "POST") == 0 || strcmp(s->method, "PUT") == 0);
+    vs_buf_clear(&s->body);
+    vs_buf_free(&extra);
+    return status == VS_HTTP_CUT ? -1 : 0;
+  }
   /* libwebsockets waits for a body after a POST or PUT without Content-Length: such a connection cannot be kept */
   bool last = !s->has_length && (strcmp(s->method, "POST") == 0 || strcmp(s->method, "PUT") == 0);
   if (last) vs_buf_s(&extra, "Connection: close\r\n");
@@ -161,7 +174,33 @@ static int http_answer(vs_sess *s) {
   return last ? -1 : rc;
 }
 
+static void drop_held(vs_sess *s) {
+  if (s->held != NULL) {
+    vs_buf_free(&s->held->extra);
+    vs_buf_free(&s->held->body);
+    free(s->held);
+    s->held = NULL;
+  }
+}
+
+static int http_held(vs_sess *s) {
+  vs_held held;
+  if (s == NULL || s->kind != VS_SESS_HTTP || s->held == NULL) {
+    return 0;
+  }
+  held = *s->held;
+  free(s->held);
+  s->held = NULL;
+  bool last = s->held_close;
+  if (last) vs_buf_s(&held.extra, "Connection: close\r\n");
+  int rc = http_send(s, held.status, held.extra.p, held.body.p, held.body.len); /* s may be gone now */
+  vs_buf_free(&held.extra);
+  vs_buf_free(&held.body);
+  return last ? -1 : rc;
+}
+
 static int http_start(vs_sess *s) {
+  s->serial = ++s->v->sess_serial;
   s->kind = VS_SESS_HTTP;
   s->pending = true;
   s->too_big = false;
@@ -197,10 +236,28 @@ static int http_body(vs_sess *s, const char *in, size_t len) {
 
 /* ---- WebSocket ---- */
 
+/* An upgrade refused with a status, past libwebsockets. */
+static int ws_refuse(vs_sess *s, const vs_reject *rej, int retry_s) {
+  char text[512];
+  int n = snprintf(text, sizeof text,
+                   "HTTP/1.1 %d %s\r\nServer: venuesim\r\nRetry-After: %d\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                   rej->http, reason(rej->http), retry_s);
+  if (n > 0 && SSL_write(lws_get_ssl(s->wsi), text, n) != n) {
+    return -1;
+  }
+  return -1;
+}
+
 /* Before the upgrade is answered: route by path, refuse what is no stream. */
 static int ws_filter(vs_sess *s) {
   if (s->v->session_cnt >= VS_SESSION_CNT || parse_target(s, true) != 0) {
     return -1;
+  }
+  vs_reject ban;
+  int retry_s = 0;
+  s->v->requests_by_class[VS_CL_CONNECT]++;
+  if (vs_fault_banned(s->v, VS_CL_CONNECT, true, &ban, &retry_s)) {
+    return ws_refuse(s, &ban, retry_s);
   }
   const char *t = s->target;
   size_t n = strcspn(t, "?");
@@ -219,12 +276,15 @@ static int ws_filter(vs_sess *s) {
 }
 
 static void ws_up(vs_sess *s) {
-  s->t_open = s->t_ping = s->t_pong = vs_now_ms();
+  s->t_open = vs_now_ms();
+  s->t_ping = s->t_pong = s->t_up = vs_mono_us() / 1000;
+  s->serial = ++s->v->sess_serial;
   vs_buf_init(&s->rx, VS_MSG_BYTES);
   vs_rawtap_off(s->wsi);
   s->v->ws_sessions++;
   vs_sess_list(s);
   vs_feed_classes(s->v);
+  vs_fault_open(s->v, s);
 }
 
 static int ws_receive(vs_sess *s, const char *in, size_t len) {
@@ -269,6 +329,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons why, void *user, 
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
       return s->pending ? http_answer(s) : 0;
     case LWS_CALLBACK_HTTP_WRITEABLE:
+      return http_held(s);
     case LWS_CALLBACK_HTTP_FILE_COMPLETION:
       return 0;
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
@@ -279,12 +340,14 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons why, void *user, 
     case LWS_CALLBACK_RECEIVE:
       return ws_receive(s, in, len);
     case LWS_CALLBACK_RECEIVE_PONG:
-      s->t_pong = vs_now_ms();
+      s->t_pong = vs_mono_us() / 1000;
       return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
       return vs_sess_writable(s);
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL: /* after every HTTP transaction; the session's memory goes next */
       if (s != NULL) {
+        if (s->v != NULL) vs_fault_gone(s->v, s);
+        drop_held(s);
         vs_buf_free(&s->body);
         free(s->target);
         s->target = NULL;
@@ -296,6 +359,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons why, void *user, 
     case LWS_CALLBACK_CLOSED:
     case LWS_CALLBACK_CLOSED_HTTP:
       if (s != NULL && s->v != NULL) {
+        vs_fault_gone(s->v, s);
+        drop_held(s);
         vs_sess_unlist(s);
       }
       return 0;

@@ -31,10 +31,12 @@ int vs_name_idx(const char *const *names, int cnt, const char *s) {
   return -1;
 }
 
+int64_t vs_skew_us;
+
 int64_t vs_now_us(void) {
   struct timespec ts;
   (void)clock_gettime(CLOCK_REALTIME, &ts);
-  return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+  return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 + vs_skew_us;
 }
 
 int64_t vs_now_ms(void) {
@@ -63,7 +65,7 @@ const vs_symbol *vs_symbol_find(const char *name) {
   return NULL;
 }
 
-static void symbol_json(const vs_symbol *s, bool traded, vs_buf *out) {
+static void symbol_json(const vs_symbol *s, const vs_rules *r, vs_buf *out) {
   vs_buf_f(
       out,
       "{\"symbol\":\"%s\",\"pair\":\"%s\",\"contractType\":\"PERPETUAL\",\"deliveryDate\":4133404800000,"
@@ -71,14 +73,14 @@ static void symbol_json(const vs_symbol *s, bool traded, vs_buf *out) {
       "\"baseAsset\":\"%s\",\"quoteAsset\":\"USDT\",\"marginAsset\":\"USDT\",\"pricePrecision\":%d,\"quantityPrecision\":%d,"
       "\"baseAssetPrecision\":8,\"quotePrecision\":8,\"underlyingType\":\"COIN\",\"underlyingSubType\":[\"PoW\"],"
       "\"triggerProtect\":\"0.0500\",\"liquidationFee\":\"0.012500\",\"marketTakeBound\":\"0.05\",\"maxMoveOrderLimit\":%d,",
-      s->name, s->name, traded ? "TRADING" : "PENDING_TRADING", s->base, s->px_dec, s->qty_dec, VS_AMEND_MAX);
+      s->name, s->name, r->status, s->base, s->px_dec, s->qty_dec, VS_AMEND_MAX);
   vs_buf_f(out,
            "\"filters\":[{\"filterType\":\"PRICE_FILTER\",\"minPrice\":\"%s\",\"maxPrice\":\"%s\",\"tickSize\":\"%s\"},"
            "{\"filterType\":\"LOT_SIZE\",\"minQty\":\"%s\",\"maxQty\":\"%s\",\"stepSize\":\"%s\"},"
            "{\"filterType\":\"MARKET_LOT_SIZE\",\"minQty\":\"%s\",\"maxQty\":\"%s\",\"stepSize\":\"%s\"},",
-           vs_d(s->px_min, s->px_dec), vs_dtrim(s->px_max), vs_d(s->tick, s->px_dec), vs_d(s->qty_min, s->qty_dec),
-           vs_dtrim(s->qty_max), vs_d(s->step, s->qty_dec), vs_d(s->qty_min, s->qty_dec), vs_dtrim(s->market_qty_max),
-           vs_d(s->step, s->qty_dec));
+           vs_d(s->px_min, s->px_dec), vs_dtrim(s->px_max), vs_d(r->tick, s->px_dec), vs_d(r->qty_min, s->qty_dec),
+           vs_dtrim(s->qty_max), vs_d(r->step, s->qty_dec), vs_d(r->qty_min, s->qty_dec), vs_dtrim(s->market_qty_max),
+           vs_d(r->step, s->qty_dec));
   vs_buf_f(out,
            "{\"filterType\":\"MAX_NUM_ORDERS\",\"limit\":%d},{\"filterType\":\"MIN_NOTIONAL\",\"notional\":\"%s\"},"
            "{\"filterType\":\"PERCENT_PRICE\",\"multiplierUp\":\"1.0500\",\"multiplierDown\":\"0.9500\",\"multiplierDecimal\":"
@@ -86,7 +88,7 @@ static void symbol_json(const vs_symbol *s, bool traded, vs_buf *out) {
            "{\"filterType\":\"POSITION_RISK_CONTROL\",\"positionControlSide\":\"NONE\"}],"
            "\"orderTypes\":[\"LIMIT\",\"MARKET\",\"STOP\",\"STOP_MARKET\",\"TAKE_PROFIT\",\"TAKE_PROFIT_MARKET\","
            "\"TRAILING_STOP_MARKET\"],\"timeInForce\":[\"GTC\",\"IOC\",\"FOK\",\"GTX\",\"GTD\"],\"permissionSets\":[\"GRID\"]}",
-           VS_OPEN_CNT, vs_dtrim(s->notional_min));
+           VS_OPEN_CNT, vs_dtrim(r->notional_min));
 }
 
 void vs_exchange_info(vs_venue *v, vs_buf *out) {
@@ -101,7 +103,10 @@ void vs_exchange_info(vs_venue *v, vs_buf *out) {
     if (k > 0) {
       vs_buf_c(out, ',');
     }
-    symbol_json(&vs_symbols[k], &vs_symbols[k] == v->sym, out);
+    const vs_symbol *s = &vs_symbols[k];
+    vs_rules other = {
+        .tick = s->tick, .step = s->step, .qty_min = s->qty_min, .notional_min = s->notional_min, .status = "PENDING_TRADING"};
+    symbol_json(s, s == v->sym ? &v->rules : &other, out);
   }
   vs_buf_s(out, "]}");
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vs.h"
+#include "fault.h"
 
 void vs_user_flush(vs_venue *v) {
   for (int k = 0; k < v->defer_cnt; k++) {
@@ -94,6 +94,22 @@ void vs_user_account(vs_venue *v, bool funding) {
   end(v, at, VS_UE_ACCOUNT);
 }
 
+void vs_user_transfer(vs_venue *v, int64_t amount) {
+  vs_buf *b = &v->defer_text;
+  v->acct.wallet += amount;
+  v->acct.wallet_t = vs_now_ms();
+  v->transferred += amount;
+  vs_acct_income(v, VS_INC_TRANSFER, amount, 0);
+  size_t at = begin(v);
+  vs_buf_f(b,
+           "{\"e\":\"ACCOUNT_UPDATE\",\"T\":%lld,\"E\":%lld,\"a\":{\"B\":[{\"a\":\"USDT\",\"wb\":\"%s\",\"cw\":\"%s\",\"bc\":"
+           "\"%s\"}],\"P\":[],\"m\":\"%s\"}}",
+           (long long)v->acct.wallet_t, (long long)vs_now_ms(), vs_d(v->acct.wallet, 8), vs_d(v->acct.wallet, 8),
+           vs_d(amount, 8), amount > 0 ? "DEPOSIT" : "WITHDRAW");
+  end(v, at, VS_UE_ACCOUNT);
+  vs_user_flush(v);
+}
+
 void vs_user_config(vs_venue *v, bool multi) {
   vs_buf *b = &v->defer_text;
   size_t at = begin(v);
@@ -148,7 +164,10 @@ void vs_user_algo(vs_venue *v, const vs_algo *a) {
 
 /* ---- listen key ---- */
 
-static void expire_key(vs_venue *v, bool tell) {
+void vs_listen_key_expire(vs_venue *v, bool tell) {
+  if (v->listen_key_until == 0) {
+    return;
+  }
   if (tell) {
     vs_buf *b = &v->scratch;
     vs_buf_clear(b);
@@ -173,7 +192,8 @@ int vs_listen_key_start(vs_req *r) {
     }
     v->listen_key[64] = '\0';
   }
-  v->listen_key_until = r->now + v->opt.listen_key_s * 1000;
+  v->listen_key_until = vs_mono_us() / 1000 + v->opt.listen_key_s * 1000;
+  v->listen_key_kept++;
   vs_buf_f(r->out, "{\"listenKey\":\"%s\"}", v->listen_key);
   return 0;
 }
@@ -189,13 +209,13 @@ int vs_listen_key_stop(vs_req *r) {
   if (r->v->listen_key_until == 0) {
     return vs_refuse(&r->rej, 400, -1125, "This listenKey does not exist.");
   }
-  expire_key(r->v, false);
+  vs_listen_key_expire(r->v, false);
   vs_buf_s(r->out, "{}");
   return 0;
 }
 
 void vs_listen_key_second(vs_venue *v, int64_t now) {
   if (v->listen_key_until != 0 && now >= v->listen_key_until) {
-    expire_key(v, true);
+    vs_listen_key_expire(v, true);
   }
 }

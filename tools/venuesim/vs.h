@@ -91,6 +91,9 @@ typedef struct vs_order {
   int64_t ahead, shrunk, shrunk_t; /* replay: recorded quantity in front; what depth took off it, and when */
   int32_t node, open_pos, hash_next;
   int32_t amend_cnt;
+  int64_t hidden_until;                                      /* monotonic us: queries do not find it yet */
+  int32_t dup_refused;                                       /* further orders of this client id that were refused */
+  bool hidden_quiet;                                         /* its events wait as long */
   uint8_t side, type, tif, stp, status, price_match, expiry; /* expiry: the `er` digit */
   bool reduce_only, has_modify_id, close_position;
   char cid[VS_CID_BYTES];
@@ -109,7 +112,7 @@ typedef struct vs_fill {
   bool maker;
 } vs_fill;
 
-enum vs_income_type { VS_INC_PNL, VS_INC_COMMISSION, VS_INC_FUNDING };
+enum vs_income_type { VS_INC_PNL, VS_INC_COMMISSION, VS_INC_FUNDING, VS_INC_TRANSFER };
 typedef struct vs_income {
   int64_t id, amount, time, trade_id;
   int type;
@@ -195,6 +198,31 @@ typedef struct vs_params {
 
 enum vs_sec { VS_SEC_NONE, VS_SEC_KEY, VS_SEC_SIGNED };
 
+/* Endpoint classes: what a script's triggers and the report's counters name (vs_class_name). */
+enum vs_class {
+  VS_CL_PLACE,
+  VS_CL_MODIFY,
+  VS_CL_CANCEL,
+  VS_CL_STATUS,
+  VS_CL_LIST,
+  VS_CL_ACCOUNT,
+  VS_CL_TRADES,
+  VS_CL_COUNTDOWN,
+  VS_CL_LISTENKEY,
+  VS_CL_TIME,
+  VS_CL_INFO,
+  VS_CL_DEPTH,
+  VS_CL_MARKET,
+  VS_CL_SESSION,
+  VS_CL_CONNECT,
+  VS_CL_OTHER,
+  VS_CL_CNT
+};
+extern const char *const vs_class_name[VS_CL_CNT];
+
+/* What a faulty answer looks like. */
+enum vs_reply { VS_REPLY_YES, VS_REPLY_NONE, VS_REPLY_CUT, VS_REPLY_LATE, VS_REPLY_ERROR };
+
 /* One request on its way through a handler. */
 typedef struct vs_req {
   struct vs_venue *v;
@@ -204,9 +232,21 @@ typedef struct vs_req {
   bool ws_api;
   bool order_counted; /* charged to the order limits */
   int64_t now;
+  /* faults (fault.c) */
+  int reply;        /* vs_reply */
+  int64_t reply_us; /* VS_REPLY_LATE: after this */
+  int retry_s;      /* Retry-After, 0 none */
+  int64_t later_us; /* `later` is to run after this */
+  int (*later)(struct vs_req *r);
 } vs_req;
 
 typedef int (*vs_handler)(vs_req *r); /* 0: r->out holds the body; -1: r->rej */
+
+/* An HTTP answer that waits. */
+typedef struct vs_held {
+  int status;
+  vs_buf extra, body;
+} vs_held;
 
 enum vs_route { VS_ROUTE_LEGACY, VS_ROUTE_PUBLIC, VS_ROUTE_MARKET, VS_ROUTE_PRIVATE };
 enum vs_sess_kind { VS_SESS_HTTP, VS_SESS_STREAM, VS_SESS_API };
@@ -252,7 +292,7 @@ typedef struct vs_sess {
   vs_msg *head, *tail;
   size_t queued;
   vs_buf rx;
-  int64_t t_open, t_ping, t_pong, rx_second;
+  int64_t t_open, t_ping, t_pong, t_up, rx_second; /* ping, pong, up: monotonic ms */
   int rx_cnt;
   uint16_t close_code;
   /* ws-api */
@@ -266,6 +306,12 @@ typedef struct vs_sess {
   char *target; /* path?query as transmitted */
   size_t body_len;
   bool pending, too_big, has_length;
+  vs_held *held;   /* an answer that is to go out with the next writable */
+  bool held_cut;   /* the connection is reset instead of answered */
+  bool held_close; /* closed after the answer */
+  /* faults */
+  bool frozen, lose;
+  uint32_t serial; /* tells apart sessions at one address */
 } vs_sess;
 
 enum vs_user_event { VS_UE_TRADE_LITE, VS_UE_ORDER, VS_UE_ACCOUNT, VS_UE_CONFIG, VS_UE_ALGO, VS_UE_EXPIRED, VS_UE_CNT };
@@ -316,7 +362,9 @@ typedef struct vs_defer {
 } vs_defer;
 
 typedef struct vs_opts {
-  const char *listen, *cert, *key, *keys, *ready, *report, *symbol;
+  const char *listen, *cert, *key, *keys, *ready, *report, *symbol, *script, *faults;
+  bool has_fault_seed;
+  uint64_t fault_seed;
   int port;
   bool synthetic, die_with_parent, quiet;
   uint64_t seed;
@@ -326,9 +374,22 @@ typedef struct vs_opts {
   int64_t balance, seconds, funding_s, listen_key_s;
 } vs_opts;
 
+/* Filters in force; the symbol's own until a script changes them. */
+typedef struct vs_rules {
+  int64_t tick, step, qty_min, notional_min;
+  char status[24];
+} vs_rules;
+
 typedef struct vs_venue {
   vs_opts opt;
   const vs_symbol *sym;
+  vs_rules rules;
+  struct vs_faults *fault;
+  bool hedge;         /* position mode, as a script left it */
+  int64_t hide_until; /* given to the order that is being made */
+  bool hide_quiet;
+  uint32_t sess_serial;
+  int64_t requests_by_class[VS_CL_CNT];
   vs_book book;
   vs_feed feed;
   vs_account acct;
@@ -353,8 +414,10 @@ typedef struct vs_venue {
   int key_cnt;
   vs_ratelimit rl;
   char listen_key[68];
-  int64_t listen_key_until; /* 0: none */
-  int64_t countdown_at;     /* 0: disarmed */
+  int64_t listen_key_until; /* monotonic ms; 0: none */
+  int64_t listen_key_kept;  /* made or kept alive */
+  int64_t transferred;
+  int64_t countdown_at; /* 0: disarmed */
   vs_timer countdown;
   int64_t next_funding;
   vs_timer funding_timer;
@@ -374,8 +437,9 @@ typedef struct vs_venue {
 } vs_venue;
 
 /* ---- small things (symbols.c, params.c) ---- */
-int64_t vs_now_ms(void);
+int64_t vs_now_ms(void); /* the venue's clock: with its skew */
 int64_t vs_now_us(void);
+extern int64_t vs_skew_us;
 extern const vs_symbol vs_symbols[];
 extern const int vs_symbol_cnt;
 const vs_symbol *vs_symbol_find(const char *name);
@@ -435,12 +499,16 @@ int64_t vs_acct_max_notional(int leverage);
 void vs_acct_income(vs_venue *v, int type, int64_t amount, int64_t trade_id);
 void vs_acct_reject(vs_venue *v, int code);
 int vs_report_write(vs_venue *v, const char *path);
+void vs_class_counts_json(const vs_venue *v, vs_buf *b);
 
 /* ---- orders.c ---- */
 void vs_orders_init(vs_venue *v);
 int32_t vs_order_new(vs_venue *v, const vs_order_req *req);
 int32_t vs_order_by_cid(const vs_venue *v, const char *cid, bool open_only);
 int32_t vs_order_by_id(const vs_venue *v, int64_t id);
+int vs_order_times(const vs_venue *v, const char *cid); /* orders that had this client id */
+int vs_order_nth(const vs_venue *v, int32_t slot);      /* 1: the first with its client id */
+bool vs_order_hidden(const vs_order *o);
 bool vs_order_is_open(const vs_order *o);
 void vs_order_open(vs_venue *v, int32_t slot);
 void vs_order_close(vs_venue *v, int32_t slot, int status);
@@ -456,6 +524,8 @@ int vs_place(vs_venue *v, vs_order_req *req, bool test_only, vs_reject *rej, int
 int vs_amend_order(vs_venue *v, int32_t slot, int64_t px, int64_t qty, int price_match, const int64_t *modify_id,
                    vs_reject *rej);
 int64_t vs_closable(const vs_venue *v, int side); /* what a reduce-only order of that side can close */
+/* Somebody takes all of one of our resting orders, wherever it stands in its queue. False: it rests no more. */
+bool vs_force_fill(vs_venue *v, int32_t slot);
 void vs_cancel(vs_venue *v, int32_t slot, int status, int expiry);
 int vs_cancel_all(vs_venue *v);
 /* An order of somebody else takes liquidity (synthetic). Returns the quantity filled. */
@@ -482,6 +552,8 @@ void vs_user_account(vs_venue *v, bool funding);
 void vs_user_config(vs_venue *v, bool multi);
 void vs_user_algo(vs_venue *v, const vs_algo *a);
 void vs_user_flush(vs_venue *v);
+void vs_user_transfer(vs_venue *v, int64_t amount);
+void vs_listen_key_expire(vs_venue *v, bool tell);
 int vs_listen_key_start(vs_req *r);
 int vs_listen_key_ping(vs_req *r);
 int vs_listen_key_stop(vs_req *r);
@@ -519,6 +591,10 @@ void vs_replay_rest(vs_venue *v, int32_t slot);
 /* ---- ws.c: sessions and queues ---- */
 void vs_publish(vs_venue *v, int stream, const char *text, size_t len);
 void vs_publish_user(vs_venue *v, int event, const char *text, size_t len);
+int vs_user_raw(vs_venue *v, int event, const char *text, size_t len); /* past the faults; returns sessions reached */
+/* Ends a session now: how is a vs_how of fault.h. */
+void vs_sess_cut(vs_sess *s, int how);
+void vs_sess_thaw(vs_sess *s);
 void vs_send(vs_sess *s, const char *text, size_t len);
 int vs_stream_open(vs_sess *s); /* from its target; 0, or -1 for a path that is not a stream */
 void vs_stream_text(vs_sess *s, const char *text, size_t len);
@@ -531,10 +607,21 @@ const char *vs_stream_name(const vs_venue *v, int stream);
 
 /* ---- wsapi.c ---- */
 void vs_api_text(vs_sess *s, const char *text, size_t len);
+/* One answer's text into v->reply. id: JSON text. */
+void vs_api_answer(vs_venue *v, const vs_req *r, int rc, const char *id, bool limits);
+
+/* ---- fault_act.c: what waits ---- */
+/* Runs r->later with its parameters (taken over) after r->later_us; s != NULL: and answers there. */
+void vs_job_run(vs_venue *v, vs_req *r, vs_params *params, vs_sess *s, const char *id, bool limits);
+/* Sends v->reply to s after r->reply_us. */
+void vs_job_reply(vs_venue *v, const vs_req *r, vs_sess *s, int status, const vs_buf *extra);
 
 /* ---- rest*.c ---- */
 /* Answers one HTTP request into v->reply; returns the status, extra headers in hdr. */
-int vs_rest(vs_venue *v, vs_sess *s, vs_buf *hdr);
+int vs_rest(vs_venue *v, vs_sess *s, vs_buf *hdr); /* or VS_HTTP_HOLD, VS_HTTP_CUT */
+enum { VS_HTTP_HOLD = -1, VS_HTTP_CUT = -2 };
+/* The answer of a handler into v->reply and hdr; returns the status. */
+int vs_rest_answer(vs_venue *v, vs_req *r, int rc, vs_buf *hdr);
 int vs_h_depth(vs_req *r);
 int vs_h_price(vs_req *r);
 int vs_h_book_ticker(vs_req *r);
@@ -586,6 +673,9 @@ int vs_rawtap_init(void);
 const char *vs_rawtap_get(struct lws *wsi, size_t *len); /* NULL when nothing was captured */
 void vs_rawtap_eat(struct lws *wsi, size_t len);
 void vs_rawtap_off(struct lws *wsi);
+/* After `bytes` more bytes of plaintext the connection ends, in the middle of what is being sent. */
+void vs_rawtap_budget(struct lws *wsi, int64_t bytes, bool reset);
+void vs_rawtap_cut(struct lws *wsi, bool reset); /* no close_notify; FIN or RST */
 
 /* ---- server.c ---- */
 int vs_server_start(vs_venue *v); /* 0 or exit code, with its line printed */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vs.h"
+#include "fault.h"
 
 #define CLIENT_MSGS_PER_S 10
 
@@ -83,8 +83,28 @@ static void kill_session(vs_sess *s) {
   lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
+/* Ends it without waiting for what is queued; not one of the clients that were dropped for being slow. */
+void vs_sess_cut(vs_sess *s, int how) {
+  if (how == VS_CUT_CLOSE) {
+    drop_queue(s);
+    s->close_code = LWS_CLOSE_STATUS_GOINGAWAY;
+    lws_callback_on_writable(s->wsi);
+    return;
+  }
+  s->dead = true;
+  drop_queue(s);
+  vs_rawtap_cut(s->wsi, how == VS_CUT_RESET);
+  lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+}
+
+void vs_sess_thaw(vs_sess *s) {
+  s->frozen = s->lose = false;
+  lws_rx_flow_control(s->wsi, 1);
+  lws_callback_on_writable(s->wsi);
+}
+
 void vs_send(vs_sess *s, const char *text, size_t len) {
-  if (s->dead) {
+  if (s->dead || (s->frozen && s->lose)) {
     return;
   }
   vs_msg *m = malloc(sizeof *m + LWS_PRE + len);
@@ -103,6 +123,9 @@ void vs_send(vs_sess *s, const char *text, size_t len) {
   }
   s->tail = m;
   s->queued += len;
+  if (s->frozen) {
+    return; /* leaves when it thaws */
+  }
   if (s->queued > s->v->backlog_max) {
     s->v->backlog_max = s->queued;
   }
@@ -112,6 +135,9 @@ void vs_send(vs_sess *s, const char *text, size_t len) {
 int vs_sess_writable(vs_sess *s) {
   if (s->dead) {
     return -1;
+  }
+  if (s->frozen) {
+    return 0;
   }
   if (s->close_code != 0 && s->head == NULL) {
     lws_close_reason(s->wsi, (enum lws_close_status)s->close_code, NULL, 0);
@@ -150,7 +176,7 @@ void vs_sess_second(vs_venue *v, int64_t now) {
     if (s->dead) {
       continue;
     }
-    if (now - s->t_pong > VS_PONG_MS || now - s->t_open > VS_SESSION_MS) {
+    if (now - s->t_pong > VS_PONG_MS || now - s->t_up > VS_SESSION_MS) {
       kill_session(s);
     } else if (now - s->t_ping >= VS_PING_MS) {
       s->t_ping = now;
@@ -199,11 +225,13 @@ void vs_publish(vs_venue *v, int stream, const char *text, size_t len) {
   }
 }
 
-void vs_publish_user(vs_venue *v, int event, const char *text, size_t len) {
+int vs_user_raw(vs_venue *v, int event, const char *text, size_t len) {
+  int reached = 0;
   for (vs_sess *s = v->sessions; s != NULL; s = s->next) {
     if (!s->user || (s->user_events & (1u << event)) == 0) {
       continue;
     }
+    reached++;
     if (s->combined) {
       const vs_buf *w = wrap(v, s->listen_key, text, len);
       vs_send(s, w->p, w->len);
@@ -211,6 +239,15 @@ void vs_publish_user(vs_venue *v, int event, const char *text, size_t len) {
       vs_send(s, text, len);
     }
   }
+  return reached;
+}
+
+void vs_publish_user(vs_venue *v, int event, const char *text, size_t len) {
+  if (vs_fault_user(v, event, text, len)) {
+    return;
+  }
+  (void)vs_user_raw(v, event, text, len);
+  vs_fault_user_after(v);
 }
 
 /* ---- subscriptions ---- */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vs.h"
+#include "fault.h"
 
 enum api_sec { API_NONE, API_KEY, API_SIGNED };
 
@@ -14,27 +14,28 @@ typedef struct api_method {
   int weight; /* < 0: by depth limit */
   bool order;
   vs_handler fn;
+  int cls;
 } api_method;
 
 static const api_method methods[] = {
-    {"order.place", API_SIGNED, 0, true, vs_h_order_place},
-    {"order.modify", API_SIGNED, 0, true, vs_h_order_modify},
-    {"order.cancel", API_SIGNED, 1, false, vs_h_order_cancel},
-    {"order.status", API_SIGNED, 1, false, vs_h_order_get},
-    {"algoOrder.place", API_SIGNED, 0, true, vs_algo_place},
-    {"algoOrder.cancel", API_SIGNED, 1, false, vs_algo_cancel},
-    {"account.balance", API_SIGNED, 5, false, vs_h_balance},
-    {"v2/account.balance", API_SIGNED, 5, false, vs_h_balance},
-    {"account.status", API_SIGNED, 5, false, vs_h_account_v2},
-    {"v2/account.status", API_SIGNED, 5, false, vs_h_account},
-    {"account.position", API_SIGNED, 5, false, vs_h_positions_v2},
-    {"v2/account.position", API_SIGNED, 5, false, vs_h_positions},
-    {"depth", API_NONE, -1, false, vs_h_depth},
-    {"ticker.price", API_NONE, 1, false, vs_h_price},
-    {"ticker.book", API_NONE, 2, false, vs_h_book_ticker},
-    {"userDataStream.start", API_KEY, 1, false, vs_listen_key_start},
-    {"userDataStream.ping", API_KEY, 1, false, vs_listen_key_ping},
-    {"userDataStream.stop", API_KEY, 1, false, vs_listen_key_stop},
+    {"order.place", API_SIGNED, 0, true, vs_h_order_place, VS_CL_PLACE},
+    {"order.modify", API_SIGNED, 0, true, vs_h_order_modify, VS_CL_MODIFY},
+    {"order.cancel", API_SIGNED, 1, false, vs_h_order_cancel, VS_CL_CANCEL},
+    {"order.status", API_SIGNED, 1, false, vs_h_order_get, VS_CL_STATUS},
+    {"algoOrder.place", API_SIGNED, 0, true, vs_algo_place, VS_CL_OTHER},
+    {"algoOrder.cancel", API_SIGNED, 1, false, vs_algo_cancel, VS_CL_OTHER},
+    {"account.balance", API_SIGNED, 5, false, vs_h_balance, VS_CL_ACCOUNT},
+    {"v2/account.balance", API_SIGNED, 5, false, vs_h_balance, VS_CL_ACCOUNT},
+    {"account.status", API_SIGNED, 5, false, vs_h_account_v2, VS_CL_ACCOUNT},
+    {"v2/account.status", API_SIGNED, 5, false, vs_h_account, VS_CL_ACCOUNT},
+    {"account.position", API_SIGNED, 5, false, vs_h_positions_v2, VS_CL_ACCOUNT},
+    {"v2/account.position", API_SIGNED, 5, false, vs_h_positions, VS_CL_ACCOUNT},
+    {"depth", API_NONE, -1, false, vs_h_depth, VS_CL_DEPTH},
+    {"ticker.price", API_NONE, 1, false, vs_h_price, VS_CL_MARKET},
+    {"ticker.book", API_NONE, 2, false, vs_h_book_ticker, VS_CL_MARKET},
+    {"userDataStream.start", API_KEY, 1, false, vs_listen_key_start, VS_CL_LISTENKEY},
+    {"userDataStream.ping", API_KEY, 1, false, vs_listen_key_ping, VS_CL_LISTENKEY},
+    {"userDataStream.stop", API_KEY, 1, false, vs_listen_key_stop, VS_CL_LISTENKEY},
 };
 
 static int by_name(const void *a, const void *b) {
@@ -142,6 +143,10 @@ static int session_call(vs_req *r, vs_sess *s, const char *what) {
 
 static int dispatch(vs_req *r, vs_sess *s, const char *method) {
   if (strncmp(method, "session.", 8) == 0) {
+    r->v->requests_by_class[VS_CL_SESSION]++;
+    if (vs_fault_banned(r->v, VS_CL_SESSION, true, &r->rej, &r->retry_s)) {
+      return -1;
+    }
     return vs_rl_weight(r->v, 2, r->now, &r->rej) != 0 ? -1 : session_call(r, s, method + 8);
   }
   const api_method *m = NULL;
@@ -149,6 +154,11 @@ static int dispatch(vs_req *r, vs_sess *s, const char *method) {
     if (strcmp(methods[k].name, method) == 0) {
       m = &methods[k];
     }
+  }
+  int cls = m != NULL ? m->cls : VS_CL_OTHER;
+  r->v->requests_by_class[cls]++;
+  if (vs_fault_banned(r->v, cls, true, &r->rej, &r->retry_s)) {
+    return -1;
   }
   int weight = m == NULL ? 1 : m->weight < 0 ? vs_depth_weight(r->in) : m->weight;
   if (vs_rl_weight(r->v, weight, r->now, &r->rej) != 0) {
@@ -164,30 +174,58 @@ static int dispatch(vs_req *r, vs_sess *s, const char *method) {
     vs_acct_reject(r->v, r->rej.code);
     return -1;
   }
-  return m->fn(r);
+  return vs_fault_run(r, m->fn, cls, m->sec == API_SIGNED);
 }
 
-static void answer(vs_sess *s, vs_req *r, int rc, const json_t *id, bool limits) {
-  vs_buf *b = &s->v->reply;
-  char *text = id != NULL ? json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+void vs_api_answer(vs_venue *v, const vs_req *r, int rc, const char *id, bool limits) {
+  vs_buf *b = &v->reply;
   vs_buf_clear(b);
   vs_buf_s(b, "{\"id\":");
-  vs_buf_s(b, text != NULL ? text : "null");
-  free(text);
+  vs_buf_s(b, id);
   if (rc == 0 && !r->out->over) {
     vs_buf_s(b, ",\"status\":200,\"result\":");
     vs_buf_put(b, r->out->p != NULL ? r->out->p : "{}", r->out->p != NULL ? r->out->len : 2);
   } else {
     vs_buf_f(b, ",\"status\":%d,\"error\":{\"code\":%d,\"msg\":", rc == 0 ? 500 : r->rej.http, rc == 0 ? -1000 : r->rej.code);
     vs_buf_json(b, rc == 0 ? "An unknown error occurred while processing the request." : r->rej.msg);
+    if (r->retry_s > 0) {
+      vs_buf_f(b, ",\"data\":{\"serverTime\":%lld,\"retryAfter\":%lld}", (long long)r->now,
+               (long long)(r->now + r->retry_s * 1000LL));
+    }
     vs_buf_c(b, '}');
   }
   if (limits) {
     vs_buf_s(b, ",\"rateLimits\":");
-    vs_rl_json(s->v, r->now, false, b);
+    vs_rl_json(v, r->now, false, b);
   }
   vs_buf_c(b, '}');
-  vs_send(s, b->p, b->len);
+}
+
+/* Sends the answer, or does with it what a fault says. */
+static void answer(vs_sess *s, vs_req *r, int rc, vs_params *params, const char *id, bool limits) {
+  vs_venue *v = s->v;
+  if (r->later != NULL) {
+    bool awaited = r->reply == VS_REPLY_YES || r->reply == VS_REPLY_LATE;
+    vs_job_run(v, r, params, awaited ? s : NULL, id, limits);
+    if (awaited) {
+      return;
+    }
+  }
+  switch (r->reply) {
+    case VS_REPLY_NONE:
+      return;
+    case VS_REPLY_CUT:
+      vs_sess_cut(s, VS_CUT_RESET);
+      return;
+    case VS_REPLY_LATE:
+      vs_api_answer(v, r, rc, id, limits);
+      vs_job_reply(v, r, s, 0, NULL);
+      return;
+    default:
+      vs_api_answer(v, r, rc, id, limits);
+      vs_send(s, v->reply.p, v->reply.len);
+      return;
+  }
 }
 
 void vs_api_text(vs_sess *s, const char *text, size_t len) {
@@ -212,7 +250,9 @@ void vs_api_text(vs_sess *s, const char *text, size_t len) {
     rc = rc == 0 ? dispatch(&r, s, method) : rc;
   }
   const char *limits = vs_param(&params, "returnRateLimits");
-  answer(s, &r, rc, id, limits != NULL ? strcmp(limits, "true") == 0 : s->limits_on);
+  char *id_text = id != NULL ? json_dumps(id, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+  answer(s, &r, rc, &params, id_text != NULL ? id_text : "null", limits != NULL ? strcmp(limits, "true") == 0 : s->limits_on);
+  free(id_text);
   json_decref(root);
   vs_params_free(&params);
   vs_buf_free(&out);
