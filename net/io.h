@@ -111,7 +111,8 @@ void tg_io_cfg_defaults(tg_io_cfg_t *cfg);
 /* Counts or carves. 0, -TG_EINVAL (a size outside its range), -TG_ENOMEM. */
 TG_MUST_USE int tg_io_layout(tg_arena_t *arena, tg_io_t *io, const tg_io_cfg_t *cfg);
 /* Makes the ring (disabled), registers files and buffers and, with cfg.ops, restricts it to the rows of ring_ops.def. Receive
- * buffers are kept out of core dumps. 0, -TG_EUNSUPPORTED (kernel without io_uring or without restrictions, or older than 6.1), -TG_EPERM (forbidden here), -TG_ENOMEM (RLIMIT_MEMLOCK), -TG_EIO. */
+ * buffers are kept out of core dumps. 0, -TG_EUNSUPPORTED (kernel without io_uring or without restrictions, or older than 6.1),
+ * -TG_EPERM (forbidden here), -TG_ENOMEM (RLIMIT_MEMLOCK), -TG_EIO. */
 TG_MUST_USE int tg_io_setup(tg_io_t *io);
 /* On the lane's own thread: this thread is the only issuer from now on. 0 or -TG_EIO. */
 TG_MUST_USE int tg_io_enable(tg_io_t *io);

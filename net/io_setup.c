@@ -71,7 +71,8 @@ static int register_all(tg_io_t *io) {
   return 0;
 }
 
-/* The rows of ring_ops.def, two register operations (the ring's own descriptor in and out of the thread's table) and two flags. */
+/* The rows of ring_ops.def, two register operations (the ring's own descriptor in and out of the thread's table) and two flags.
+ */
 static int restrict_ring(tg_io_t *io) {
   struct io_uring_restriction rule[] = {
 #define R(op, hot, cold, why) {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_##op, .resv = (hot) | (cold) << 1},

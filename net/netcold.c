@@ -85,8 +85,18 @@ static void destroy(tg_resolver_t *resolver) {
   free(resolver);
 }
 
+static void (*thread_begin)(void *user);
+static void *thread_user;
+
+void tg_netcold_on_thread(void (*begin)(void *user), void *user) {
+  thread_begin = begin;
+  thread_user = user;
+}
+
 static void *resolver_main(void *arg) {
   tg_resolver_t *resolver = arg;
+  (void)!pthread_setname_np(pthread_self(), "tg-resolver"); /* for people only */
+  if (thread_begin) thread_begin(thread_user);
   pthread_mutex_lock(&resolver->lock);
   while (!resolver->quit) {
     resolve_slot_t *slot = queued(resolver);

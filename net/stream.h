@@ -26,6 +26,9 @@ typedef struct tg_stream tg_stream_t;
  * calling lane (or be a fake). */
 tg_netcold_t *tg_netcold_new(tg_io_t *io);
 void tg_netcold_free(tg_netcold_t *net); /* closes all streams without callbacks */
+/* `begin(user)` is called first thing on resolver threads made from now on (a sandbox); NULL: nothing. Once, before the first
+ * tg_netcold_new. */
+void tg_netcold_on_thread(void (*begin)(void *user), void *user);
 /* Deadlines, answers of the resolver; call beside every tg_io_turn (the resolver's eventfd wakes a parked turn). */
 void tg_netcold_turn(tg_netcold_t *net, uint64_t now_ns);
 /* Nearest deadline of any stream, UINT64_MAX = none: bound for the next tg_io_turn's wait_ns. */

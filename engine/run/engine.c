@@ -83,11 +83,17 @@ static int conf_sha256(const tg_conf_t *conf, uint8_t out[TG_SHA256_BYTES]) {
 
 static int open_store(tg_engine_t *e, char *err_text, size_t err_cap) {
   if (!e->conf.store_enabled) {
-    e->epoch = e->started_ns / (uint64_t)TG_NS_PER_S & TG_STORE_EPOCH_MAX; /* no memory of former runs: the time must do */
-    return 0;
+    int code = tg_cold_truth_open(&e->cold.truth, NULL, &tg_run_names, e->tape_path, err_text, err_cap);
+    uint64_t former = code ? 0 : e->cold.truth.recover->from_epoch;
+    e->epoch = e->started_ns / (uint64_t)TG_NS_PER_S & TG_STORE_EPOCH_MAX; /* no count of former runs: the time must do, */
+    if (former >= e->epoch && former < TG_STORE_EPOCH_MAX) e->epoch = former + 1; /* and their tapes */
+    return code;
   }
   int err = tg_store_open(&e->cold.store, e->store_path, err_text, err_cap);
   if (err) return exit_of(err);
+  tg_store_set_names(e->cold.store, &tg_run_names);
+  err = tg_cold_truth_open(&e->cold.truth, e->cold.store, &tg_run_names, e->tape_path, err_text, err_cap);
+  if (err) return err;
   uint8_t sha[TG_SHA256_BYTES];
   char sha_text[65];
   err = conf_sha256(&e->conf, sha);
@@ -99,7 +105,6 @@ static int open_store(tg_engine_t *e, char *err_text, size_t err_cap) {
                         .engine = TG_VERSION,
                         .config_sha256 = sha_text,
                         .tape = e->tape_path};
-  tg_store_set_names(e->cold.store, &tg_run_names);
   err = tg_store_next_epoch(e->cold.store, &run, &e->epoch);
   if (err) return fail(exit_of(err), err_text, err_cap, e->store_path, "the run's epoch cannot be written: is the disk full?");
   return 0;
@@ -204,6 +209,8 @@ static void wire(tg_engine_t *e) {
   e->cold.secrets = &e->secrets;
   e->cold.names = &tg_run_names;
   e->cold.kill.path = e->kill_path;
+  e->cold.beat = e->beat;
+  e->cold.hot_beat = &e->core.beat_cnt;
   e->cold.hot_alive_ns = &hot->alive_ns;
   e->cold.core_stopped = &e->core.stopped;
 }
@@ -281,6 +288,9 @@ static int open_all(tg_engine_t *e, char *err_text, size_t err_cap) {
   if (!e->cold.mirror) return fail(TG_EXIT_MEMORY, err_text, err_cap, "memory", "the mirror does not fit");
   err = open_doors(e, err_text, err_cap);
   if (err) return err;
+  err = tg_beat_open(&e->beat, e->conf.engine_run_dir, e->epoch, e->started_ns, (unsigned)(e->conf.engine_mode + 1));
+  if (err)
+    return fail(exit_of(err), err_text, err_cap, e->conf.engine_run_dir, "the heartbeat page cannot be made: look at the disk");
   wire(e);
   return make_memory(e, err_text, err_cap);
 }
@@ -348,9 +358,10 @@ static void resolver_begins(void *user) {
 static int enclose(tg_engine_t *e, char *err_text, size_t err_cap) {
   char control_dir[TG_TAPE_PATH_BYTES], metrics_dir[TG_TAPE_PATH_BYTES];
   const tg_conf_t *c = &e->conf;
-  tg_sandbox_cfg_t cfg = {.run_dir = c->engine_run_dir,
-                          .read_path = {c->venue_ca_file, e->config_dir},
-                          .tcp_port = {(uint16_t)c->venue_rest_port, (uint16_t)c->venue_stream_port, (uint16_t)c->venue_trade_port}};
+  tg_sandbox_cfg_t cfg = {
+      .run_dir = c->engine_run_dir,
+      .read_path = {c->venue_ca_file, e->config_dir},
+      .tcp_port = {(uint16_t)c->venue_rest_port, (uint16_t)c->venue_stream_port, (uint16_t)c->venue_trade_port}};
   if (dir_of(e->control_path, control_dir, sizeof control_dir)) cfg.remove_from[0] = control_dir;
   if (e->metrics_path[0] == '/' && dir_of(e->metrics_path, metrics_dir, sizeof metrics_dir)) cfg.remove_from[1] = metrics_dir;
   int code = tg_sandbox_prepare(&e->sandbox, c->sandbox_enabled != 0, &cfg, err_text, err_cap);
@@ -423,11 +434,22 @@ static void stop_lanes(tg_engine_t *e) {
   tg_lane_stop(&e->lane[LANE_COLD]); /* its last act: it reads what the hot lanes left in the journal */
 }
 
+/* The last word on the heartbeat page: is there anything left for the watchdog to do? */
+static void beat_end(tg_engine_t *e) {
+  if (!e->beat) return;
+  bool never = atomic_load_explicit(&e->beat->phase, memory_order_relaxed) == TG_BEAT_STARTING;
+  bool stopped = atomic_load_explicit(&e->core.stopped, memory_order_relaxed) != 0;
+  tg_beat_phase(e->beat, never || stopped ? TG_BEAT_ENDED : TG_BEAT_LEFT);
+  tg_beat_close(e->beat);
+  e->beat = e->cold.beat = NULL;
+}
+
 int tg_engine_finish(tg_engine_t *engine, char *err_text, size_t err_cap) {
   tg_engine_t *e = engine;
   if (e->finished) return 0;
   e->finished = true;
   stop_lanes(e);
+  beat_end(e);
   e->ended_ns = tg_clock_now_ns(&e->clock);
   tg_digest_text(&e->cold.digest, e->digest);
   int code = 0;
@@ -456,12 +478,14 @@ void tg_engine_close(tg_engine_t *engine) {
   tg_engine_t *e = engine;
   if (!e) return;
   stop_lanes(e);
+  beat_end(e);
   tg_control_close(e->cold.control);
   tg_metrics_close(e->cold.metrics);
   int err = tg_tape_close(e->cold.tape);
   if (!err) err = tg_store_close(e->cold.store);
   if (err) tg_log_error("closing: %s", tg_err_text(err));
   tg_mirror_free(e->cold.mirror);
+  tg_cold_truth_close(&e->cold.truth);
   for (uint32_t i = 0; i < e->lane_cnt; i++) tg_io_close(&e->io[i]);
   if (e->arena.base) tg_arena_unmap(&e->arena);
   tg_bn_secrets_wipe(&e->secrets);

@@ -25,8 +25,8 @@ typedef struct tg_engine_status {
 
 /* 0 or an exit code. Nothing is left open or running on failure. */
 TG_MUST_USE int tg_engine_open(tg_engine_t **out, const tg_conf_t *conf, char *err_text, size_t err_cap);
-/* Before the start, NULLs allowed: the settings file, which may be read again later, and the report's file, which is made now (the
- * sandbox keeps us to run_dir afterwards). 0 or an exit code. */
+/* Before the start, NULLs allowed: the settings file, which may be read again later, and the report's file, which is made now
+ * (the sandbox keeps us to run_dir afterwards). 0 or an exit code. */
 TG_MUST_USE int tg_engine_files(tg_engine_t *engine, const char *config, const char *report, char *err_text, size_t err_cap);
 /* Starts the lanes; what the sandbox takes away is gone afterwards. 0 or an exit code. */
 TG_MUST_USE int tg_engine_start(tg_engine_t *engine, char *err_text, size_t err_cap);

@@ -15,6 +15,9 @@ struct tg_engine {
   tg_arena_t arena;
   tg_rings_t rings;
   tg_bn_secrets_t secrets;
+  tg_sandbox_t *sandbox;
+  char config_dir[TG_TAPE_PATH_BYTES]; /* where the settings file lies, "" not told */
+  int report_fd;                       /* made before the sandbox closes; -1 none */
   tg_stage_feed_t feed;
   tg_stage_core_t core;
   tg_stage_gateway_t gateway;
@@ -30,6 +33,7 @@ struct tg_engine {
   char control_path[TG_TAPE_PATH_BYTES];
   char metrics_path[TG_TAPE_PATH_BYTES];
   char digest[65];
+  tg_beat_page_t *beat; /* NULL: could not be made */
   bool finished;
   tg_store_pos_t store_pos[TG_INSTR_MAX];
   bool store_pos_ok[TG_INSTR_MAX];

@@ -89,13 +89,17 @@ static void *lane_main(void *arg) {
   int unnamed = pthread_setname_np(pthread_self(), name);
   (void)unnamed; /* a name is for people only */
   int err = lane_init(lane);
+  const uint64_t *allocated = lane_allocated_counter(); /* its first look maps memory: before the sandbox */
+  if (!err) {
+    lane->err_stage = "sandbox";
+    err = tg_sandbox_enter(lane->sandbox, lane->hot ? TG_SANDBOX_HOT : TG_SANDBOX_COLD);
+  }
   if (err) {
     lane_fini(lane);
     lane->err = err;
     atomic_store_explicit(&lane->state, TG_LANE_FAILED, memory_order_seq_cst);
     return NULL;
   }
-  const uint64_t *allocated = lane_allocated_counter();
   lane->allocated_start_bytes = allocated ? *allocated : 0;
   atomic_store_explicit(&lane->state, TG_LANE_RUNNING, memory_order_seq_cst);
   lane_loop(lane);

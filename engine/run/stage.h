@@ -15,6 +15,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/hist.h"
 #include "engine/base/types.h"
+#include "engine/run/sandbox.h"
 #include "net/io.h"
 
 #define TG_LANE_STAGES_MAX 3
@@ -50,6 +51,7 @@ struct tg_lane {
   uint64_t park_ns; /* wait inside io_uring_enter when idle; 0 = spin */
   const tg_clock_t *clock;
   tg_io_t *io;
+  tg_sandbox_t *sandbox; /* entered behind the last init; NULL: none */
   pthread_t thread;
   bool started;
   _Atomic int state; /* tg_lane_state; the main thread polls it */

@@ -12,6 +12,7 @@ tg_pkg(sqlite sqlite3)
 tg_pkg(microhttpd libmicrohttpd)
 tg_pkg(zstd libzstd)
 tg_pkg(jansson jansson)
+tg_pkg(seccomp libseccomp)
 tg_pkg(jemalloc jemalloc)
 
 # Debian's liburing.so 2.3 lacks symbols that its header declares: link the archive.

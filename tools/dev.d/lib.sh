@@ -14,7 +14,7 @@ die() { # die CODE MESSAGE...
 
 # Debian packages, by job
 TG_PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config liburing-dev android-libboringssl-dev libjemalloc-dev libinih-dev
-  libsqlite3-dev libmicrohttpd-dev libzstd-dev libjansson-dev libncurses-dev zlib1g-dev libwebsockets-dev libssl-dev openssl"
+  libsqlite3-dev libmicrohttpd-dev libzstd-dev libjansson-dev libseccomp-dev libncurses-dev zlib1g-dev libwebsockets-dev libssl-dev openssl"
 TG_PACKAGES_TEST="clang lld llvm libclang-rt-14-dev clang-format libcriterion-dev valgrind strace nodejs npm ca-certificates sqlite3 curl
   python3 procps git"
 
