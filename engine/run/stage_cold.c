@@ -30,8 +30,28 @@ static uint64_t cold_now(const tg_stage_cold_t *s) {
 
 /* --- to the rings: the cold lane may wait, hot ones never --- */
 
+/* The core stops when its journal is full, and then its ring does not empty: what lies in the journal is put aside, in order,
+ * to be looked at later (looking at it here would lead back here). */
+static void journal_aside(tg_stage_cold_t *s) {
+  while (s->aside_cnt < TG_COLD_ASIDE) {
+    tg_msg_t *at = &s->aside_mem[(s->aside_head + s->aside_cnt) % TG_COLD_ASIDE];
+    if (tg_spsc_get(&s->rings->journal, at) != 0) return;
+    s->aside_cnt++;
+  }
+}
+
+/* Next message of the journal, those put aside first. */
+static bool journal_next(tg_stage_cold_t *s, tg_msg_t *msg) {
+  if (s->aside_cnt == 0) return tg_spsc_get(&s->rings->journal, msg) == 0;
+  *msg = s->aside_mem[s->aside_head];
+  s->aside_head = (s->aside_head + 1) % TG_COLD_ASIDE;
+  s->aside_cnt--;
+  return true;
+}
+
 static int ring_put_all(tg_stage_cold_t *s, tg_spsc_t *ring, const tg_msg_t *msg, uint32_t cnt) {
   for (int tries = 0; tg_spsc_room(ring) < cnt; tries++) {
+    journal_aside(s);
     if (tries == 2000) return -TG_EFULL; /* two seconds: the core's lane is gone or stalled */
     s->core_wait_cnt++;
     struct timespec pause = {.tv_nsec = 1000000};
@@ -138,10 +158,17 @@ static bool acct_symbol(void *user, uint16_t instr_idx, const char **symbol, tg_
   return true;
 }
 
+/* A restart: what the former run left, between the instruments and CFG_DONE. */
+static void before_done(void *user) {
+  tg_stage_cold_t *s = user;
+  if (s->truth.recover) tg_cold_truth_tell(&s->truth, s->bn, to_core, s, cold_now(s));
+}
+
 /* --- life --- */
 
 static int cold_layout(void *self, tg_arena_t *arena) {
   tg_stage_cold_t *s = self;
+  s->aside_mem = TG_ARENA_NEW(arena, tg_msg_t, TG_COLD_ASIDE);
   s->sync_mem = TG_ARENA_NEW(arena, tg_msg_t, TG_SYNC_MSG_MAX + 3);
   s->sync = TG_ARENA_NEW(arena, tg_sync_t, 1);
   return arena->err;
@@ -157,6 +184,7 @@ static int cold_init(void *self, tg_lane_t *lane) {
   tg_stage_cold_t *s = self;
   static const tg_bn_cold_ops_t ops = {to_core, to_feed, to_gateway, account_part, account_failed, session_up};
   tg_digest_init(&s->digest);
+  tg_cold_disk_init(&s->disk, s->conf->engine_run_dir, s->conf->tape_low_water_mb);
   tg_sync_cfg_t sync_cfg = {.period_ns = (uint64_t)(s->conf->sync_period_ms * TG_NS_PER_MS),
                             .timeout_ns = 10 * (uint64_t)TG_NS_PER_S,
                             .alert_age_ns = (uint64_t)(s->conf->sync_alert_age_ms * TG_NS_PER_MS),
@@ -174,6 +202,7 @@ static int cold_init(void *self, tg_lane_t *lane) {
     return err;
   }
   tg_bn_cold_epoch(s->bn, s->epoch);
+  tg_bn_cold_before_done(s->bn, before_done, s);
   return 0;
 }
 
@@ -266,7 +295,7 @@ static void journal_one(tg_stage_cold_t *s, const tg_msg_t *msg, uint64_t now_ns
 static uint32_t journal_drain(tg_stage_cold_t *s, uint64_t now_ns, uint32_t limit) {
   tg_msg_t msg;
   uint32_t cnt = 0;
-  while (cnt < limit && tg_spsc_get(&s->rings->journal, &msg) == 0) {
+  while (cnt < limit && journal_next(s, &msg)) {
     journal_one(s, &msg, now_ns);
     cnt++;
   }
@@ -315,6 +344,23 @@ static void stop_turn(tg_stage_cold_t *s, uint64_t now_ns) {
   atomic_store_explicit(&s->phase, phase, memory_order_relaxed);
 }
 
+static void disk_turn(tg_stage_cold_t *s, uint64_t now_ns) {
+  tg_msg_t msg;
+  if (!tg_cold_disk_turn(&s->disk, now_ns, &msg)) return;
+  if (to_core(s, &msg, 1) != 0) return; /* tried again */
+  tg_cold_disk_told(&s->disk);
+  tg_log(s->disk.low ? TG_LOG_ERROR : TG_LOG_INFO, "disk of %s: %lld MB left, the mark is %lld MB: %s", s->disk.dir,
+         (long long)(s->disk.room_bytes >> 20), (long long)s->conf->tape_low_water_mb,
+         s->disk.low ? "reduce only from now on" : "room again");
+}
+
+/* The page that the watchdog reads. */
+static void beat_turn(tg_stage_cold_t *s, bool running) {
+  tg_beat(s->beat, atomic_load_explicit(s->hot_beat, memory_order_relaxed), ++s->beat_cnt);
+  bool stopping = atomic_load_explicit(&s->phase, memory_order_relaxed) != TG_COLD_RUN;
+  if (running) tg_beat_phase(s->beat, stopping ? TG_BEAT_STOPPING : TG_BEAT_RUNNING);
+}
+
 static uint32_t cold_turn(void *self, uint64_t now_ns) {
   tg_stage_cold_t *s = self;
   if (!s->configured) send_settings(s, now_ns);
@@ -328,7 +374,8 @@ static uint32_t cold_turn(void *self, uint64_t now_ns) {
   tg_bn_cold_stats_t bn;
   tg_bn_cold_stats(s->bn, &bn);
   if (bn.phase == TG_BN_RUNNING && atomic_load_explicit(&s->phase, memory_order_relaxed) == TG_COLD_RUN) {
-    uint32_t want = tg_sync_turn(s->sync, now_ns);
+    /* the first snapshot after a restart is compared: executions of the time between come before it */
+    uint32_t want = tg_bn_cold_catching_up(s->bn) ? 0 : tg_sync_turn(s->sync, now_ns);
     tg_msg_t failed;
     if (tg_sync_failed_msg(s->sync, now_ns, &failed) && to_core(s, &failed, 1) != 0)
       tg_log_error("a failed account sync was not told");
@@ -338,6 +385,8 @@ static uint32_t cold_turn(void *self, uint64_t now_ns) {
   if (err) journal_broken(s, "the tape", err, now_ns);
   err = s->store ? tg_store_turn(s->store, now_ns) : 0;
   if (err) journal_broken(s, "the store", err, now_ns);
+  disk_turn(s, now_ns);
+  if (s->beat) beat_turn(s, bn.phase == TG_BN_RUNNING);
   if (s->control) tg_control_turn(s->control, now_ns);
   if (s->metrics) tg_metrics_turn(s->metrics);
   heartbeat(s, now_ns);

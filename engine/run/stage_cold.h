@@ -15,12 +15,16 @@
 #include "engine/cold/store.h"
 #include "engine/cold/sync.h"
 #include "engine/cold/tape.h"
+#include "engine/run/cold_disk.h"
 #include "engine/run/cold_kill.h"
+#include "engine/run/heartbeat.h"
+#include "engine/run/cold_truth.h"
 #include "engine/run/rings.h"
 #include "engine/run/stage.h"
 #include "engine/venue/bn_cold.h"
 
 #define TG_COLD_BURST 8192
+#define TG_COLD_ASIDE 32768u
 
 typedef enum tg_cold_phase {
   TG_COLD_RUN,      /* trading */
@@ -48,11 +52,18 @@ typedef struct tg_stage_cold {
   uint64_t evidence_cnt;
   tg_netcold_t *net;
   tg_bn_cold_t *bn;
+  tg_cold_truth_t truth; /* what the former run left; opened by the engine */
+  tg_msg_t *aside_mem;   /* [TG_COLD_ASIDE] journal messages taken while the core's ring was waited for */
+  uint32_t aside_head, aside_cnt;
   tg_msg_t *sync_mem;
   _Atomic uint64_t *hot_alive_ns; /* gauge of the hot lane that turns the core */
   const _Atomic int *core_stopped;
   tg_cold_kill_t kill;
+  tg_beat_page_t *beat; /* NULL: none */
+  const _Atomic uint64_t *hot_beat;
+  uint64_t beat_cnt;
   bool configured, journal_bad;
+  tg_cold_disk_t disk;
   uint64_t beat_next_ns, stop_deadline_ns, cmd_no;
   uint64_t drained_cnt, core_wait_cnt;
   _Atomic int stop_wanted; /* 0, 1 a clean end, 2 at once */

@@ -101,6 +101,7 @@ static void core_timer(tg_stage_core_t *s, uint64_t now_ns) {
   msg.u.timer.timer_no = ++s->timer_no;
   s->timer_next_ns = now_ns + s->timer_ns;
   core_one(s, &msg);
+  atomic_store_explicit(&s->beat_cnt, s->timer_no, memory_order_relaxed);
   tg_core_publish(s->core, s->shared);
   atomic_store_explicit(&s->stopped, tg_core_stopped(s->core), memory_order_relaxed);
 }
