@@ -35,6 +35,7 @@ static world_t *make_with(const char *ca) {
   w->conf.lane_journal_slots = 4096;
   w->conf.venue_rest_port = w->conf.venue_stream_port = w->conf.venue_trade_port = 1; /* nobody listens */
   w->conf.evidence_fsm = 0;
+  snprintf(w->conf.engine_run_dir, sizeof w->conf.engine_run_dir, "."); /* its disk is looked at */
   snprintf(w->conf.venue_ca_file, sizeof w->conf.venue_ca_file, "%s", ca);
   tg_arena_t count;
   tg_arena_count(&count);
