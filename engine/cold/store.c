@@ -86,7 +86,7 @@ static int prepare_all(tg_store_t *store) {
 }
 
 static int open_db(tg_store_t *store, const char *path, bool read_only) {
-  int rc = read_only ? 0 : lock_take(store, path);
+  int rc = read_only || strcmp(path, TG_STORE_MEMORY) == 0 ? 0 : lock_take(store, path);
   if (rc < 0) return rc;
   int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   int result = sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);

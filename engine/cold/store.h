@@ -22,6 +22,8 @@
 #define TG_STORE_COMMIT_ROWS 4096 /* at the next turn; a turn of the cold lane brings at most 8192 messages */
 #define TG_STORE_EPOCH_MAX ((UINT64_C(1) << 20) - 1) /* client ids keep 20 bits for it */
 
+#define TG_STORE_MEMORY ":memory:" /* as a path: rows that nobody keeps, without a lock */
+
 typedef struct tg_store tg_store_t;
 
 /* What is known of a run when it starts. */

@@ -110,6 +110,11 @@ static int open_store(tg_engine_t *e, char *err_text, size_t err_cap) {
   return 0;
 }
 
+static int open_intents(tg_engine_t *e, char *err_text, size_t err_cap) {
+  int err = tg_cold_intents_open(&e->cold.intents, &e->conf, &tg_run_names, e->epoch, e->started_ns, err_text, err_cap);
+  return err == -TG_EINVAL ? TG_EXIT_CONFIG : exit_of(err);
+}
+
 static int open_tape(tg_engine_t *e, char *err_text, size_t err_cap) {
   if (!e->conf.tape_enabled) return 0;
   tg_tape_cfg_t cfg = {.dir = e->tape_path,
@@ -278,6 +283,7 @@ static int open_all(tg_engine_t *e, char *err_text, size_t err_cap) {
   if (err) return err;
   err = open_run_dir(e, err_text, err_cap);
   if (!err) err = open_store(e, err_text, err_cap);
+  if (!err) err = open_intents(e, err_text, err_cap);
   if (!err) err = open_tape(e, err_text, err_cap);
   if (err) return err;
   e->cold.epoch = e->epoch;
@@ -461,6 +467,10 @@ int tg_engine_finish(tg_engine_t *engine, char *err_text, size_t err_cap) {
     e->cold.tape = NULL;
     if (err) code = fail(exit_of(err), err_text, err_cap, n > 0 ? path : "tape", tg_err_text(err));
   }
+  bool clean = atomic_load_explicit(&e->core.stopped, memory_order_relaxed) != 0;
+  int intents_err = tg_cold_intents_close(e->cold.intents, clean, e->ended_ns);
+  e->cold.intents = NULL;
+  if (intents_err && !code) code = fail(exit_of(intents_err), err_text, err_cap, "intents", tg_err_text(intents_err));
   if (e->cold.store) {
     int err = tg_store_commit(e->cold.store);
     for (uint16_t i = 0; i < e->core.cfg.instr_cap; i++)
@@ -482,6 +492,8 @@ void tg_engine_close(tg_engine_t *engine) {
   tg_control_close(e->cold.control);
   tg_metrics_close(e->cold.metrics);
   int err = tg_tape_close(e->cold.tape);
+  int intents_err = tg_cold_intents_close(e->cold.intents, false, 0);
+  if (!err) err = intents_err;
   if (!err) err = tg_store_close(e->cold.store);
   if (err) tg_log_error("closing: %s", tg_err_text(err));
   tg_mirror_free(e->cold.mirror);

@@ -88,6 +88,7 @@ int tg_stage_cold_to_core(tg_stage_cold_t *stage, const tg_msg_t *msg, uint32_t 
 int tg_stage_cold_command(void *user, const tg_msg_t *cmd) {
   tg_stage_cold_t *s = user;
   int err = to_core(s, cmd, 1);
+  if (err) tg_cold_intents_unsent(s->intents, cmd, cold_now(s));
   /* the venue is worked on at once, whatever the core's lane does */
   if (cmd->u.cmd.verb == TG_VERB_KILL) tg_cold_kill_asked(s, TG_KILL_BY_VERB, err ? NULL : cmd, cold_now(s));
   return err;
@@ -268,6 +269,8 @@ static void journal_one(tg_stage_cold_t *s, const tg_msg_t *msg, uint64_t now_ns
   tg_digest_add(&s->digest, msg);
   err = s->store ? tg_store_on_msg(s->store, msg) : 0;
   if (err) journal_broken(s, "the store", err, now_ns);
+  err = tg_cold_intents_on_msg(s->intents, msg, now_ns);
+  if (err) journal_broken(s, "the store of intents", err, now_ns);
   tg_mirror_on_msg(s->mirror, msg);
   if (s->bn) tg_bn_cold_on_msg(s->bn, msg, now_ns);
   tg_cold_kill_on_msg(s, msg, now_ns);
@@ -385,6 +388,8 @@ static uint32_t cold_turn(void *self, uint64_t now_ns) {
   if (err) journal_broken(s, "the tape", err, now_ns);
   err = s->store ? tg_store_turn(s->store, now_ns) : 0;
   if (err) journal_broken(s, "the store", err, now_ns);
+  err = s->intents ? tg_intents_turn(s->intents, now_ns) : 0;
+  if (err) journal_broken(s, "the store of intents", err, now_ns);
   disk_turn(s, now_ns);
   if (s->beat) beat_turn(s, bn.phase == TG_BN_RUNNING);
   if (s->control) tg_control_turn(s->control, now_ns);

@@ -16,6 +16,7 @@
 #include "engine/cold/sync.h"
 #include "engine/cold/tape.h"
 #include "engine/run/cold_disk.h"
+#include "engine/run/cold_intents.h"
 #include "engine/run/cold_kill.h"
 #include "engine/run/heartbeat.h"
 #include "engine/run/cold_truth.h"
@@ -43,6 +44,7 @@ typedef struct tg_stage_cold {
   uint64_t epoch;
   tg_tape_t *tape;   /* NULL: off */
   tg_store_t *store; /* NULL: off */
+  tg_intents_t *intents; /* NULL: off */
   tg_control_t *control;
   tg_metrics_t *metrics; /* NULL: off */
   tg_mirror_t *mirror;

@@ -146,7 +146,11 @@ static void account_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answ
     cold->ops->account_failed(cold->user, cnt, 200);
     return;
   }
-  cold->ops->account_part(cold->user, call->want_bit, cold->batch.msg, cold->batch.cnt, -1);
+  for (uint32_t i = 0; i < cold->batch.cnt && call->want_bit == TG_BN_WANT_POSITIONS; i++) {
+    uint8_t side = cold->batch.msg[i].u.acc_position.position_side;
+    if (side == TG_PSIDE_LONG || side == TG_PSIDE_SHORT) cold->dual_side = 1; /* a row of hedge mode tells the mode */
+  }
+  cold->ops->account_part(cold->user, call->want_bit, cold->batch.msg, cold->batch.cnt, cold->dual_side);
 }
 
 void tg_bn_cold_account(tg_bn_cold_t *cold, uint32_t want, uint64_t now_ns) {

@@ -155,8 +155,8 @@ static void sup_failed(void *user, tg_bn_sup_t *sup, int err, const char *reason
     bn_fatal(cold, err == -TG_ECERT ? TG_EXIT_TLS : TG_EXIT_AUTH, "session %s to %s:%u: %s", tg_session_name(sup->id),
              sup->cfg.host, (unsigned)sup->cfg.port, reason ? reason : tg_err_text(err));
   } else if (sup->backoff.failures > BN_START_TRIES * 2) {
-    bn_fatal(cold, TG_EXIT_VENUE, "session %s to %s:%u does not open: %s", tg_session_name(sup->id), sup->cfg.host,
-             (unsigned)sup->cfg.port, reason ? reason : tg_err_text(err));
+    bn_fatal(cold, err == -TG_ETLS ? TG_EXIT_TLS : TG_EXIT_VENUE, "session %s to %s:%u does not open: %s",
+             tg_session_name(sup->id), sup->cfg.host, (unsigned)sup->cfg.port, reason ? reason : tg_err_text(err));
   }
 }
 
@@ -280,6 +280,8 @@ tg_bn_cold_t *tg_bn_cold_open(const tg_conf_t *conf, const tg_bn_secrets_t *secr
   if (!*err) *err = tg_bn_api_init(&cold->logon, &cold->symtab, NULL, 0, NULL, false, 0);
   if (!*err) cold->tls = tg_tls_new(conf->venue_ca_file, err, err_text, err_cap);
   if (!*err && !cold->tls) *err = -TG_ENOMEM;
+  if (!*err && (*err = tg_tls_set_pins(cold->tls, conf->venue_pin_sha256)) != 0)
+    snprintf(err_text, err_cap, "venue.pin_sha256: give up to %d SHA-256 sums in hex, comma separated", TG_TLS_PIN_MAX);
   if (!*err) *err = cold_http(cold);
   if (!*err) *err = open_sessions(cold);
   if (*err) {
@@ -304,6 +306,11 @@ void tg_bn_cold_close(tg_bn_cold_t *cold) {
 
 void tg_bn_cold_epoch(tg_bn_cold_t *cold, uint64_t epoch) {
   cold->epoch = epoch;
+}
+
+void tg_bn_cold_before_done(tg_bn_cold_t *cold, void (*before)(void *user), void *user) {
+  cold->before_done = before;
+  cold->before_done_user = user;
 }
 
 const tg_symtab_t *tg_bn_cold_symtab(const tg_bn_cold_t *cold) {
@@ -336,6 +343,7 @@ void tg_bn_cold_turn(tg_bn_cold_t *cold, uint64_t now_ns, bool hot_alive) {
   rate_tell(cold);
   if (cold->phase != TG_BN_RUNNING || cold->stopping) return;
   bn_trades_turn(cold);
+  bn_profile_turn(cold);
   if (now_ns >= cold->clock_next_ns) {
     cold->clock_next_ns = now_ns + BN_CLOCK_PERIOD_NS;
     bn_clock_ask(cold);

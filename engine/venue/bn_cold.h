@@ -67,6 +67,9 @@ typedef struct tg_bn_cold tg_bn_cold_t;
 typedef struct tg_bn_cold_stats {
   uint64_t requests, errors, refused_locally, snapshots, clock_samples, kill_cancels, lost_to_core;
   uint64_t trades; /* executions found by userTrades and given to the core (repeats among them) */
+  uint64_t compares, compares_held; /* comparisons of executions; put off for the venue's weight budget */
+  uint64_t lost_fills;              /* executions that no stream told and a comparison found */
+  uint64_t profile_reads, profile_changes;
   int64_t offset_ns, offset_error_ns;
   uint64_t pause_until_ns;
   tg_bn_phase_t phase;
@@ -79,6 +82,19 @@ tg_bn_cold_t *tg_bn_cold_open(const tg_conf_t *conf, const tg_bn_secrets_t *secr
 void tg_bn_cold_close(tg_bn_cold_t *cold);
 /* The run's epoch, told to the core with CFG_DONE; before the first turn. */
 void tg_bn_cold_epoch(tg_bn_cold_t *cold, uint64_t epoch);
+/* Called once, between the instruments and CFG_DONE: what a restart tells the core goes there. Before the first turn. */
+void tg_bn_cold_before_done(tg_bn_cold_t *cold, void (*before)(void *user), void *user);
+/* What a former run booked of an instrument: executions are asked for from id `from_id` on (0: from venue time since_ms on);
+ * last_id is the highest one booked, and the periodic comparison begins behind compare_id (0: with what is asked for now). */
+typedef struct tg_bn_booked {
+  uint64_t from_id, last_id, compare_id;
+  int64_t since_ms;
+} tg_bn_booked_t;
+void tg_bn_cold_booked(tg_bn_cold_t *cold, uint16_t instr_idx, const tg_bn_booked_t *booked);
+/* An order of a former run, by its number at the venue: userTrades names nothing else. */
+void tg_bn_cold_know_order(tg_bn_cold_t *cold, int64_t order_id, uint64_t client_id);
+/* Executions since the former run are being asked for the first time: a first account snapshot should wait for them. */
+bool tg_bn_cold_catching_up(const tg_bn_cold_t *cold);
 const tg_symtab_t *tg_bn_cold_symtab(const tg_bn_cold_t *cold);
 /* Hand-over slots of a session (TG_HOT_SLOTS pointers), for the hot stage's init. */
 tg_handoff_t *const *tg_bn_cold_handoff(const tg_bn_cold_t *cold, tg_session_t session);

@@ -38,11 +38,20 @@ typedef struct bn_id {
 /* Executions of one instrument that no session may have told. */
 typedef struct bn_trades {
   uint64_t last_id; /* newest execution in the journal */
-  uint64_t from_id; /* of the hole to be closed; 0: from user_since_ms on */
+  uint64_t from_id; /* of the hole to be closed; 0: from since_ms on */
   uint64_t next_ns;
+  int64_t since_ms; /* venue time of the former run's begin, or of the first user session; 0 not known */
+  /* the periodic comparison */
+  uint64_t compare_id;       /* everything up to it is accounted for; 0: from since_ms on */
+  uint64_t compare_next_ns;
+  uint64_t unseen_since_ns;  /* an answer named executions that nobody told us of; 0 none */
+  uint64_t unseen_top;       /* the highest id of that answer */
   uint8_t tries;
-  bool due, busy;
+  bool due, busy, catching_up;
 } bn_trades_t;
+
+/* Executions told in full, by slot of (instrument, trade id): an overwritten one is told again, and the core knows it. */
+#define BN_SEEN_BITS 14
 
 struct tg_bn_cold {
   const tg_conf_t *conf;
@@ -70,7 +79,12 @@ struct tg_bn_cold {
   void *kill_spare_user;
   bn_id_t id[1u << BN_ID_BITS];
   bn_trades_t trades[TG_INSTR_MAX];
-  int64_t user_since_ms; /* venue time of the first user session; 0 none yet */
+  uint64_t seen[1u << BN_SEEN_BITS];
+  bool user_was_up;
+  void (*before_done)(void *user);
+  void *before_done_user;
+  uint64_t profile_next_ns;
+  int dual_side; /* hedge mode at the venue: -1 not known, 0, 1 */
   uint32_t call_cnt;
   char key_header[TG_BN_API_KEY_MAX + 32];
   char listen_key[256];
@@ -122,5 +136,7 @@ void bn_kill_turn(tg_bn_cold_t *cold);
 void bn_trades_note(tg_bn_cold_t *cold, const tg_msg_t *msg);
 void bn_trades_gap(tg_bn_cold_t *cold);
 void bn_trades_turn(tg_bn_cold_t *cold);
+/* bn_profile.c: exchangeInfo and position mode again, when due. */
+void bn_profile_turn(tg_bn_cold_t *cold);
 
 #endif

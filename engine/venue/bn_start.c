@@ -35,7 +35,7 @@ static void start_failed(tg_bn_cold_t *cold, const bn_call_t *call, int err, con
   }
   bn_fatal(cold, fatal_exit_of(err), "%s:%d %s: %s%s", cold->conf->venue_rest_host, (int)cold->conf->venue_rest_port,
            tg_bn_ep(call->ep)->path[0], why,
-           err == -TG_ECERT   ? " (check venue.ca_file and the host name)"
+           err == -TG_ECERT   ? " (check venue.ca_file, venue.pin_sha256 and the host name)"
            : err == -TG_EAUTH ? " (check the API key files and their permissions at the venue)"
                               : "");
 }
@@ -117,6 +117,7 @@ static void mode_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_
 /* Everything about instruments is known: the core may have it, and the sessions may begin. */
 static void start_finish(tg_bn_cold_t *cold) {
   bn_to_core(cold, cold->cfg_msg, cold->cfg_cnt);
+  if (cold->before_done) cold->before_done(cold->before_done_user);
   tg_msg_t msg;
   tg_msg_init(&msg, TG_CFG_DONE, TG_INSTR_NONE, cold->now_ns);
   msg.u.cfg_done.timer_no = cold->epoch;
@@ -127,6 +128,7 @@ static void start_finish(tg_bn_cold_t *cold) {
   bn_to_core(cold, &msg, 1);
   start_next(cold, TG_BN_RUNNING);
   cold->clock_next_ns = cold->now_ns + BN_CLOCK_PERIOD_NS;
+  cold->profile_next_ns = cold->now_ns + (uint64_t)cold->conf->sync_profile_period_ms * (uint64_t)TG_NS_PER_MS;
   cold->countdown_next_ns = cold->now_ns;
   for (int i = 0; i < TG_BN_SESSIONS; i++) cold->sup[i].wanted = true;
   tg_log_info("start: %zu instrument(s), clock offset %lld us +- %lld us", cold->want_cnt,

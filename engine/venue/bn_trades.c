@@ -1,12 +1,15 @@
-/* bn_trades.c - executions that no session told: after each new user session the trades behind the last one seen are asked for
- * (userTrades; venue page section 13: private socket first, then REST from the last id, dedupe on trade id) and given to the
- * core as EX_FILL, which knows repeats by their trade id. */
+/* bn_trades.c - executions that no session told (userTrades; venue page section 13: private socket first, then REST from the
+ * last id, dedupe on trade id). Two ways: catch-up   at a start over a former run and after each new user session: what is
+ * behind the last one seen is given to the core as EX_FILL with TG_F_SNAPSHOT; it knows repeats by their trade id. comparison
+ * each sync.trades_period_ms while the user session is up: an execution that an answer names and nobody told us is looked at
+ * again after sync.trades_grace_ms; still unseen it is lost: EX_FILL with TG_F_SNAPSHOT | TG_F_LOST. */
 #include <string.h>
 
 #include "engine/venue/bn_cold_int.h"
 
-enum { TRADES_LIMIT = 1000, TRIES = 8 };
+enum { TRADES_LIMIT = 1000, TRIES = 8, WEIGHT = 5, WEIGHT_PCT_MAX = 80 };
 #define RETRY_NS (250 * (uint64_t)TG_NS_PER_MS)
+#define HELD_NS ((uint64_t)TG_NS_PER_S)
 
 /* --- order ids of ours, which userTrades names orders by --- */
 
@@ -21,6 +24,38 @@ static void id_note(tg_bn_cold_t *cold, const tg_msg_t *msg, int64_t order_id, u
   *id_slot(cold, order_id) = (bn_id_t){.order_id = order_id, .client_id = client_id};
 }
 
+void tg_bn_cold_know_order(tg_bn_cold_t *cold, int64_t order_id, uint64_t client_id) {
+  bn_id_t *slot = id_slot(cold, order_id);
+  if (order_id > 0 && client_id != 0 && slot->order_id == 0) *slot = (bn_id_t){order_id, client_id};
+}
+
+/* --- executions told in full --- */
+
+static uint64_t seen_key(uint16_t instr_idx, uint64_t trade_id) {
+  return trade_id ^ ((uint64_t)(instr_idx + 1u) << 54);
+}
+
+static uint64_t *seen_slot(tg_bn_cold_t *cold, uint64_t key) {
+  return &cold->seen[key * UINT64_C(0x9E3779B97F4A7C15) >> (64 - BN_SEEN_BITS)];
+}
+
+static bool seen(tg_bn_cold_t *cold, uint16_t instr_idx, uint64_t trade_id) {
+  uint64_t key = seen_key(instr_idx, trade_id);
+  return *seen_slot(cold, key) == key;
+}
+
+static void seen_note(tg_bn_cold_t *cold, uint16_t instr_idx, uint64_t trade_id) {
+  uint64_t key = seen_key(instr_idx, trade_id);
+  *seen_slot(cold, key) = key;
+}
+
+static void fill_note(tg_bn_cold_t *cold, const tg_msg_t *msg) {
+  if (msg->instr_idx >= TG_INSTR_MAX || (msg->flags & TG_F_LITE)) return; /* LITE: a commission is still owed */
+  bn_trades_t *t = &cold->trades[msg->instr_idx];
+  if (msg->u.ex_fill.trade_id > t->last_id) t->last_id = msg->u.ex_fill.trade_id;
+  seen_note(cold, msg->instr_idx, msg->u.ex_fill.trade_id);
+}
+
 void bn_trades_note(tg_bn_cold_t *cold, const tg_msg_t *msg) {
   switch (msg->kind) {
     case TG_EX_ORDER:
@@ -29,28 +64,53 @@ void bn_trades_note(tg_bn_cold_t *cold, const tg_msg_t *msg) {
     case TG_EX_ANSWER:
       id_note(cold, msg, msg->u.ex_answer.order_id, msg->u.ex_answer.client_id);
       break;
+    case TG_RESTORE_ORDER:
     case TG_ACC_ORDER:
       id_note(cold, msg, msg->u.acc_order.order_id, msg->u.acc_order.client_id);
       break;
-    case TG_EX_FILL: /* a TRADE_LITE without its full event is still owed a commission */
-      if (msg->instr_idx < TG_INSTR_MAX && !(msg->flags & TG_F_LITE) &&
-          msg->u.ex_fill.trade_id > cold->trades[msg->instr_idx].last_id)
-        cold->trades[msg->instr_idx].last_id = msg->u.ex_fill.trade_id;
+    case TG_RESTORE_TRADES:
+      for (unsigned i = 0; i < TG_RESTORE_TRADES_MAX && msg->instr_idx < TG_INSTR_MAX && !(msg->flags & TG_F_LITE); i++)
+        seen_note(cold, msg->instr_idx, msg->u.restore_trades.trade_id[i]);
+      break;
+    case TG_EX_FILL:
+      fill_note(cold, msg);
       break;
     default:
       break;
   }
 }
 
-/* --- asking --- */
+/* --- what is to be asked for --- */
+
+void tg_bn_cold_booked(tg_bn_cold_t *cold, uint16_t instr_idx, const tg_bn_booked_t *booked) {
+  if (instr_idx >= TG_INSTR_MAX) return;
+  bn_trades_t *t = &cold->trades[instr_idx];
+  t->last_id = booked->last_id;
+  t->from_id = booked->from_id;
+  t->since_ms = booked->since_ms;
+  t->compare_id = booked->compare_id;
+  t->due = t->catching_up = true;
+  t->tries = 0;
+  t->next_ns = 0;
+}
+
+bool tg_bn_cold_catching_up(const tg_bn_cold_t *cold) {
+  for (size_t i = 0; i < cold->want_cnt; i++) {
+    if (cold->trades[cold->want[i].instr_idx].catching_up) return true;
+  }
+  return false;
+}
 
 void bn_trades_gap(tg_bn_cold_t *cold) {
-  if (cold->user_since_ms == 0) { /* the first user session: what was before lies in the first account snapshot */
-    cold->user_since_ms = (int64_t)bn_venue_ms(cold);
-    return;
-  }
+  bool first = !cold->user_was_up;
+  int64_t now_ms = (int64_t)bn_venue_ms(cold);
+  cold->user_was_up = true;
   for (size_t i = 0; i < cold->want_cnt; i++) {
     bn_trades_t *t = &cold->trades[cold->want[i].instr_idx];
+    t->compare_next_ns = cold->now_ns + (uint64_t)cold->conf->sync_trades_period_ms * (uint64_t)TG_NS_PER_MS;
+    if (t->since_ms == 0) t->since_ms = now_ms;
+    /* the first session of a first run: what was before lies in the first account snapshot */
+    if (first && t->last_id == 0 && t->since_ms == now_ms) continue;
     if (!t->due) t->from_id = t->last_id ? t->last_id + 1 : 0; /* a hole under way reaches farther back already */
     t->due = true;
     t->tries = 0;
@@ -67,6 +127,8 @@ static void trades_again(tg_bn_cold_t *cold, bn_trades_t *t, uint16_t instr_idx)
                (unsigned)instr_idx);
 }
 
+/* --- answers --- */
+
 typedef struct names {
   tg_bn_cold_t *cold;
   uint32_t unknown;
@@ -81,20 +143,38 @@ static uint64_t client_of(void *user, uint16_t instr_idx, int64_t order_id) {
   return 0;
 }
 
-static void trades_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer) {
-  bn_trades_t *t = &cold->trades[call->instr_idx];
-  t->busy = false;
-  names_t names = {cold, 0};
-  uint64_t last_id = 0;
+/* Rows of an answer in cold->batch; their number, or the error (told). */
+static int trades_read(tg_bn_cold_t *cold, const tg_http_answer_t *answer, names_t *names, uint64_t *last_id) {
   int cnt = -TG_EPROTO;
+  *names = (names_t){cold, 0};
+  *last_id = 0;
   cold->batch.cnt = 0;
   if (!answer->err && answer->status == 200)
-    cnt = tg_bn_rest_user_trades(&cold->symtab, (const char *)answer->body, answer->body_len, cold->now_ns, client_of, &names,
-                                 &cold->batch, &last_id);
+    cnt = tg_bn_rest_user_trades(&cold->symtab, (const char *)answer->body, answer->body_len, cold->now_ns, client_of, names,
+                                 &cold->batch, last_id);
+  if (cnt >= 0) return cnt;
+  cold->stats.errors++;
+  tg_log_warn("userTrades: %s (HTTP %d)", tg_err_text(answer->err ? answer->err : cnt), answer->status);
+  return cnt;
+}
+
+static bool trades_tell(tg_bn_cold_t *cold, uint32_t kept) {
+  if (kept == 0) return true;
+  cold->stats.trades += kept;
+  if (cold->ops->to_core(cold->user, cold->batch.msg, kept) == 0) return true;
+  cold->stats.lost_to_core += kept;
+  return false;
+}
+
+static void catch_up_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer) {
+  bn_trades_t *t = &cold->trades[call->instr_idx];
+  names_t names;
+  uint64_t last_id;
+  t->busy = false;
+  int cnt = trades_read(cold, answer, &names, &last_id);
   if (cnt < 0) {
-    cold->stats.errors++;
-    tg_log_warn("userTrades: %s (HTTP %d)", tg_err_text(answer->err ? answer->err : cnt), answer->status);
     trades_again(cold, t, call->instr_idx);
+    if (!t->due) t->catching_up = false;
     return;
   }
   /* an order whose acknowledgement was lost has no number here until the core's query is answered: wait for it */
@@ -102,13 +182,11 @@ static void trades_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answe
   uint32_t kept = 0;
   for (uint32_t i = 0; i < cold->batch.cnt; i++) {
     if (wait && (cold->batch.msg[i].flags & TG_F_FOREIGN)) continue;
-    cold->batch.msg[kept++] = cold->batch.msg[i];
+    cold->batch.msg[kept] = cold->batch.msg[i];
+    cold->batch.msg[kept++].flags |= TG_F_SNAPSHOT;
   }
-  if (kept > 0 && cold->ops->to_core(cold->user, cold->batch.msg, kept) != 0) {
-    cold->stats.lost_to_core += kept;
-    wait = true; /* told again */
-  }
-  cold->stats.trades += kept;
+  if (!trades_tell(cold, kept)) wait = true; /* told again */
+  t->catching_up = !wait && cnt >= TRADES_LIMIT && t->catching_up;
   if (wait) {
     trades_again(cold, t, call->instr_idx);
   } else if (cnt >= TRADES_LIMIT) {
@@ -119,30 +197,94 @@ static void trades_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answe
   }
 }
 
-static void trades_ask(tg_bn_cold_t *cold, bn_trades_t *t, uint16_t instr_idx) {
-  char target[BN_TARGET_BYTES];
-  tg_bn_req_t req;
-  bn_call_t *call = bn_call_new(cold, TG_BN_EP_USER_TRADES, trades_done);
-  if (!call) {
-    t->next_ns = cold->now_ns + RETRY_NS;
+/* Executions of the answer that nobody told us, up to `top`, moved to the front of cold->batch; their number. */
+static uint32_t unseen(tg_bn_cold_t *cold, uint64_t top) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < cold->batch.cnt; i++) {
+    const tg_msg_t *msg = &cold->batch.msg[i];
+    if (msg->u.ex_fill.trade_id > top || seen(cold, msg->instr_idx, msg->u.ex_fill.trade_id)) continue;
+    cold->batch.msg[kept] = *msg;
+    cold->batch.msg[kept++].flags |= TG_F_SNAPSHOT | TG_F_LOST;
+  }
+  return kept;
+}
+
+static void compare_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer) {
+  bn_trades_t *t = &cold->trades[call->instr_idx];
+  uint64_t grace_ns = (uint64_t)cold->conf->sync_trades_grace_ms * (uint64_t)TG_NS_PER_MS;
+  uint64_t period_ns = (uint64_t)cold->conf->sync_trades_period_ms * (uint64_t)TG_NS_PER_MS;
+  names_t names;
+  uint64_t last_id;
+  t->busy = false;
+  t->compare_next_ns = cold->now_ns + period_ns;
+  int cnt = trades_read(cold, answer, &names, &last_id);
+  if (cnt < 0 || t->due) return; /* a session came between: its own catch-up tells */
+  cold->stats.compares++;
+  uint64_t top = t->unseen_since_ns ? t->unseen_top : last_id;
+  uint32_t kept = unseen(cold, top);
+  if (kept > 0 && t->unseen_since_ns == 0) { /* young ones may be on their way */
+    t->unseen_since_ns = cold->now_ns;
+    t->unseen_top = last_id;
+    t->compare_next_ns = cold->now_ns + grace_ns;
     return;
   }
+  if (kept > 0) {
+    tg_log_error("%u execution(s) of instrument %u were told by no stream: lost fills, given to the core", (unsigned)kept,
+                 (unsigned)call->instr_idx);
+    if (!trades_tell(cold, kept)) return; /* looked at again */
+    cold->stats.lost_fills += kept;
+  }
+  t->unseen_since_ns = 0;
+  if (top > t->compare_id) t->compare_id = top;
+  if (cnt >= TRADES_LIMIT || last_id > top) t->compare_next_ns = cold->now_ns; /* there is more */
+}
+
+/* --- asking --- */
+
+static void trades_ask(tg_bn_cold_t *cold, bn_trades_t *t, uint16_t instr_idx, uint64_t from_id, bn_done_t done) {
+  char target[BN_TARGET_BYTES];
+  tg_bn_req_t req;
+  bn_call_t *call = bn_call_new(cold, TG_BN_EP_USER_TRADES, done);
+  uint64_t *next_ns = done == compare_done ? &t->compare_next_ns : &t->next_ns;
+  *next_ns = cold->now_ns + RETRY_NS; /* should it not leave: no try is counted */
+  if (!call) return;
   call->instr_idx = instr_idx;
   tg_bn_req_begin(&req, call->ep, TG_PRODUCT_USDM, target, sizeof target);
   const tg_sym_t *sym = tg_symtab_instr(&cold->symtab, instr_idx);
   if (sym) tg_bn_req_text(&req, "symbol", sym->name, sym->name_len);
-  if (t->from_id)
-    tg_bn_req_int(&req, "fromId", (int64_t)t->from_id);
+  if (from_id)
+    tg_bn_req_int(&req, "fromId", (int64_t)from_id);
   else
-    tg_bn_req_int(&req, "startTime", cold->user_since_ms);
+    tg_bn_req_int(&req, "startTime", t->since_ms);
   tg_bn_req_int(&req, "limit", TRADES_LIMIT);
   t->busy = bn_call_send(cold, call, &req, 0) == 0;
-  if (!t->busy) t->next_ns = cold->now_ns + RETRY_NS; /* a pause of the venue: no try is counted */
+}
+
+/* Comparing is worth nothing when it takes the weight that orders and truth need. */
+static bool weight_left(const tg_bn_cold_t *cold) {
+  const tg_rate_t *rate = &cold->rate;
+  return rate->weight_1m_limit == 0 ||
+         (uint64_t)(rate->weight_1m_used + WEIGHT) * 100 <= (uint64_t)rate->weight_1m_limit * WEIGHT_PCT_MAX;
+}
+
+static void compare_turn(tg_bn_cold_t *cold, bn_trades_t *t, uint16_t instr_idx) {
+  bool up = false;
+  for (int i = 0; i < TG_BN_SESSIONS; i++) up = up || (cold->sup[i].id == TG_SESSION_USER && cold->sup[i].up);
+  if (!up || cold->conf->sync_trades_period_ms == 0 || cold->now_ns < t->compare_next_ns) return;
+  if (!weight_left(cold)) {
+    cold->stats.compares_held++;
+    t->compare_next_ns = cold->now_ns + HELD_NS;
+    return;
+  }
+  trades_ask(cold, t, instr_idx, t->compare_id ? t->compare_id + 1 : 0, compare_done);
 }
 
 void bn_trades_turn(tg_bn_cold_t *cold) {
   for (size_t i = 0; i < cold->want_cnt; i++) {
-    bn_trades_t *t = &cold->trades[cold->want[i].instr_idx];
-    if (t->due && !t->busy && cold->now_ns >= t->next_ns) trades_ask(cold, t, cold->want[i].instr_idx);
+    uint16_t instr_idx = cold->want[i].instr_idx;
+    bn_trades_t *t = &cold->trades[instr_idx];
+    if (t->busy) continue;
+    if (t->due && cold->now_ns >= t->next_ns) trades_ask(cold, t, instr_idx, t->from_id, catch_up_done);
+    if (!t->due && !t->busy) compare_turn(cold, t, instr_idx);
   }
 }

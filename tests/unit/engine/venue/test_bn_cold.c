@@ -761,9 +761,9 @@ Test(bn_cold, executions_of_an_outage_are_asked_for) {
   cr_assert_eq(msg[-1].u.ex_fill.qty_lots, 12);
   cr_assert_eq(msg[-1].u.ex_fill.commission_e8, 14700000);
   cr_assert_eq(msg[-1].u.ex_fill.realised_e8, 150000000);
-  cr_assert_eq(msg[-1].flags, TG_F_ASK | TG_F_MAKER);
+  cr_assert_eq(msg[-1].flags, TG_F_SNAPSHOT | TG_F_ASK | TG_F_MAKER);
   cr_assert_eq(msg->u.ex_fill.client_id, ours(2));
-  cr_assert_eq(msg->flags, 0);
+  cr_assert_eq(msg->flags, TG_F_SNAPSHOT);
   COLD_UNTIL(rig, seen(rig, "GET /fapi/v1/userTrades?symbol=ETHUSDT&startTime=") == 1 && tg_bn_cold_pending(rig->bn) == 0);
   rig->shift_ns += 10 * (uint64_t)TG_NS_PER_S;
   cold_turns(rig, 50);
@@ -778,6 +778,7 @@ Test(bn_cold, executions_of_an_outage_are_asked_for) {
 Test(bn_cold, an_execution_of_an_unknown_order_waits_for_its_name) {
   for (int known = 0; known < 2; known++) {
     cold_rig_t *rig = ready();
+    rig->conf.sync_trades_period_ms = 0;
     order_told(rig, 77, 1);
     fill_told(rig, 500, 0);
     vp_answer_with(rig->venue, (vp_rule_t){.what = "GET /fapi/v1/userTrades", .status = 200, .body = "[]"});
@@ -797,9 +798,9 @@ Test(bn_cold, an_execution_of_an_unknown_order_waits_for_its_name) {
     cr_assert_eq(msg->u.ex_fill.trade_id, 502);
     if (known) {
       cr_assert_eq(msg->u.ex_fill.client_id, ours(2));
-      cr_assert_eq(msg->flags, 0);
+      cr_assert_eq(msg->flags, TG_F_SNAPSHOT);
     } else { /* a stranger's after all: it moves the position, and the core says so */
-      cr_assert_eq(msg->flags, TG_F_FOREIGN);
+      cr_assert_eq(msg->flags, TG_F_SNAPSHOT | TG_F_FOREIGN);
     }
     cold_free(rig);
   }
@@ -807,6 +808,7 @@ Test(bn_cold, an_execution_of_an_unknown_order_waits_for_its_name) {
 
 Test(bn_cold, executions_that_cannot_be_asked_for_are_given_up) {
   cold_rig_t *rig = ready();
+  rig->conf.sync_trades_period_ms = 0; /* no comparison beside it */
   fill_told(rig, 500, 0);
   vp_answer_with(rig->venue, (vp_rule_t){.what = "GET /fapi/v1/userTrades", .status = 500, .body = ""});
   user_session_again(rig);

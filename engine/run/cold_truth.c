@@ -1,0 +1,132 @@
+#include "engine/run/cold_truth.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/log.h"
+
+enum { PIECE = 256, COMPARE_BACK = 64, CLOCKS_MS = 60000 /* our clock then and the venue's may have differed */ };
+
+static int exit_of(int err) {
+  return err == -TG_ENOMEM                            ? TG_EXIT_MEMORY
+         : err == -TG_ENOSPACE || err == -TG_EPERM    ? TG_EXIT_SPACE
+         : err == -TG_ECORRUPT || err == -TG_EVERSION ? TG_EXIT_DATA
+                                                      : TG_EXIT_SPACE;
+}
+
+static uint32_t position_cnt(const tg_recover_t *r) {
+  uint32_t cnt = 0;
+  for (uint32_t i = 0; i < r->instr_cnt; i++) cnt += r->instr[i].has_position;
+  return cnt;
+}
+
+static uint32_t trade_cnt(const tg_recover_t *r) {
+  uint32_t cnt = 0;
+  for (uint32_t i = 0; i < r->instr_cnt; i++) cnt += r->instr[i].trade_cnt;
+  return cnt;
+}
+
+static void say(const tg_recover_t *r) {
+  if (r->from_epoch == 0) return;
+  tg_log_info(
+      "restart: goes on from run %llu, which %s: %u position(s), %u open order(s), %u trade id(s); %llu message(s) that "
+      "the store had lost came from its tape",
+      (unsigned long long)r->from_epoch, r->clean ? "ended by itself" : "did not end by itself", position_cnt(r), r->order_cnt,
+      trade_cnt(r), (unsigned long long)r->written_back);
+  if (r->note[0]) tg_log_warn("restart: tape: %s", r->note);
+  if (r->orders_left)
+    tg_log_warn("restart: %u open order(s) beyond the %u that are remembered", r->orders_left, TG_RECOVER_ORDERS);
+  for (uint32_t i = 0; i < r->instr_cnt; i++) {
+    const tg_recover_instr_t *at = &r->instr[i];
+    if (at->from_fills) tg_log_info("restart: %s: the last step was cut: its position is summed from the fills", at->symbol);
+    if (at->differs)
+      tg_log_error(
+          "restart: %s: the core's last word (%lld lots) and the sum of the stored fills (%lld lots) disagree; the "
+          "core's is taken, the venue decides",
+          at->symbol, (long long)at->position.qty_lots, (long long)at->summed.qty_lots);
+  }
+}
+
+int tg_cold_truth_open(tg_cold_truth_t *truth, tg_store_t *store, const tg_cold_names_t *names, const char *tape_dir,
+                       char *err_text, size_t err_cap) {
+  *truth = (tg_cold_truth_t){.recover = tg_recover_new()};
+  truth->msg = aligned_alloc(TG_CACHE_LINE, TG_RECOVER_MSGS * sizeof(tg_msg_t));
+  if (!truth->recover || !truth->msg) {
+    (void)!snprintf(err_text, err_cap, "restart: no memory");
+    return TG_EXIT_MEMORY;
+  }
+  tg_store_t *own = NULL;
+  int err = 0;
+  if (!store) {
+    err = tg_store_open(&own, TG_STORE_MEMORY, err_text, err_cap);
+    if (err) return exit_of(err);
+    tg_store_set_names(own, names);
+  }
+  err = tg_recover_run(truth->recover, store ? store : own, tape_dir, err_text, err_cap);
+  if (tg_store_close(own) != 0) tg_log_warn("restart: the store in memory could not be closed");
+  if (err) return exit_of(err);
+  say(truth->recover);
+  return 0;
+}
+
+static bool find(void *user, const char *symbol, uint16_t *instr_idx, tg_scale_t *px, tg_scale_t *qty) {
+  const tg_sym_t *sym = tg_symtab_find(user, symbol, strlen(symbol));
+  if (!sym) return false;
+  *instr_idx = sym->instr_idx;
+  *px = sym->px;
+  *qty = sym->qty;
+  return true;
+}
+
+/* Which executions the venue is asked for. */
+static void tell_venue(const tg_recover_t *r, tg_bn_cold_t *bn) {
+  const tg_symtab_t *symtab = tg_bn_cold_symtab(bn);
+  for (uint32_t i = 0; i < r->instr_cnt; i++) {
+    const tg_recover_instr_t *at = &r->instr[i];
+    const tg_sym_t *sym = tg_symtab_find(symtab, at->symbol, strlen(at->symbol));
+    if (!sym) continue;
+    /* newest first: the comparison looks at the last ones once more, should a lost one lie between them */
+    uint32_t back = at->trade_cnt < COMPARE_BACK ? at->trade_cnt : COMPARE_BACK;
+    tg_bn_booked_t booked = {.from_id = at->trade_from,
+                             .last_id = at->trade_last,
+                             .compare_id = back ? at->trade_id[back - 1] : 0,
+                             .since_ms = (int64_t)(r->started_ns / (uint64_t)TG_NS_PER_MS) - CLOCKS_MS};
+    tg_bn_cold_booked(bn, sym->instr_idx, &booked);
+  }
+  for (uint32_t i = 0; i < r->id_cnt; i++) tg_bn_cold_know_order(bn, r->id[i].order_id, r->id[i].client_id);
+}
+
+void tg_cold_truth_tell(tg_cold_truth_t *truth, tg_bn_cold_t *bn, int (*to_core)(void *user, const tg_msg_t *msg, uint32_t cnt),
+                        void *user, uint64_t now_ns) {
+  const tg_recover_t *r = truth->recover;
+  tg_msg_batch_t out = {truth->msg, 0, TG_RECOVER_MSGS};
+  const tg_symtab_t *symtab = tg_bn_cold_symtab(bn);
+  int err = tg_recover_msgs(r, find, (void *)(uintptr_t)symtab, now_ns, &out, &truth->left);
+  TG_ASSERT(err == 0); /* TG_RECOVER_MSGS is the most there can be */
+  if (truth->left)
+    tg_log_error(
+        "restart: %u position(s) or order(s) of the former run belong to no instrument of this one (venue.symbols, or a "
+        "new tick or step): they stay in the store and are not watched",
+        truth->left);
+  for (uint32_t at = 0; at < out.cnt; at += PIECE) {
+    uint32_t cnt = out.cnt - at < PIECE ? out.cnt - at : PIECE;
+    if (to_core(user, &out.msg[at], cnt) != 0) tg_log_error("restart: the core's lane does not take what the former run left");
+  }
+  truth->msg_cnt = out.cnt;
+  if (r->from_epoch != 0) tell_venue(r, bn);
+}
+
+json_t *tg_cold_truth_json(const tg_cold_truth_t *truth) {
+  const tg_recover_t *r = truth->recover;
+  if (!r) return json_object();
+  return json_pack("{s:I,s:b,s:I,s:I,s:I,s:I,s:I,s:s}", "from_epoch", (json_int_t)r->from_epoch, "clean", r->clean, "positions",
+                   (json_int_t)position_cnt(r), "orders", (json_int_t)r->order_cnt, "trades", (json_int_t)trade_cnt(r),
+                   "written_back", (json_int_t)r->written_back, "left", (json_int_t)truth->left, "note", r->note);
+}
+
+void tg_cold_truth_close(tg_cold_truth_t *truth) {
+  tg_recover_free(truth->recover);
+  free(truth->msg);
+  *truth = (tg_cold_truth_t){0};
+}
