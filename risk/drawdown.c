@@ -34,7 +34,7 @@ void tg_drawdown_limits(tg_drawdown_t *drawdown, int64_t session_limit_e8, int64
 bool tg_drawdown_update(tg_drawdown_t *drawdown, uint64_t now_ns, int64_t equity_e8, bool marks_fresh) {
   if (!marks_fresh) return false;
   equity_e8 = clamp(equity_e8);
-  uint64_t day_no = now_ns / TG_NS_PER_DAY;
+  uint64_t day_no = now_ns < drawdown->roll_ns ? 0 : (now_ns - drawdown->roll_ns) / TG_NS_PER_DAY;
   if (!drawdown->known) {
     drawdown->session_peak_e8 = equity_e8;
     drawdown->day_peak_e8 = equity_e8;
@@ -48,6 +48,9 @@ bool tg_drawdown_update(tg_drawdown_t *drawdown, uint64_t now_ns, int64_t equity
   drawdown->equity_e8 = equity_e8;
   if (now_ns > drawdown->fresh_ns) drawdown->fresh_ns = now_ns;
   if (equity_e8 > drawdown->session_peak_e8) drawdown->session_peak_e8 = equity_e8;
+  if (drawdown->restored_peak_e8 > drawdown->day_peak_e8 && drawdown->restored_day_no == drawdown->day_no)
+    drawdown->day_peak_e8 = drawdown->restored_peak_e8;
+  drawdown->restored_peak_e8 = 0;
   if (equity_e8 > drawdown->day_peak_e8) drawdown->day_peak_e8 = equity_e8;
   return judge(drawdown);
 }
@@ -58,6 +61,18 @@ void tg_drawdown_transfer(tg_drawdown_t *drawdown, int64_t change_e8) {
   drawdown->equity_e8 = clamp(drawdown->equity_e8 + change_e8);
   drawdown->session_peak_e8 = clamp(drawdown->session_peak_e8 + change_e8);
   drawdown->day_peak_e8 = clamp(drawdown->day_peak_e8 + change_e8);
+}
+
+bool tg_drawdown_restore(tg_drawdown_t *drawdown, uint64_t day_no, int64_t peak_e8) {
+  if (peak_e8 <= 0) return false;
+  if (!drawdown->known) { /* the first fresh equity tells which day it is */
+    drawdown->restored_peak_e8 = clamp(peak_e8);
+    drawdown->restored_day_no = day_no;
+    return false;
+  }
+  if (day_no != drawdown->day_no || clamp(peak_e8) <= drawdown->day_peak_e8) return false;
+  drawdown->day_peak_e8 = clamp(peak_e8);
+  return judge(drawdown);
 }
 
 bool tg_drawdown_ack(tg_drawdown_t *drawdown) {

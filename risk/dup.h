@@ -42,21 +42,24 @@ static inline uint64_t tg_dup_key(uint16_t instr_idx, uint32_t side, int64_t px_
 static inline unsigned tg_dup_set_idx(uint64_t key) {
   return (unsigned)(key >> 57) & (TG_DUP_SETS - 1);
 }
-/* Sign bit set when a place with this id and shape would repeat one; no branch. now_ns < 2^63. */
-static inline uint64_t tg_dup_hit(const tg_dup_t *dup, uint64_t client_id, uint64_t key, uint64_t now_ns) {
-  const tg_dup_set_t *set = &dup->set[tg_dup_set_idx(key)];
+/* Sign bit set when a key lies in a set and its time is not over; no branch. now_ns < 2^63. */
+static inline uint64_t tg_dup_set_hit(const tg_dup_set_t *set, uint64_t key, uint64_t now_ns) {
   int64_t k = (int64_t)key, t = (int64_t)now_ns;
   tg_dup_lanes_t keys = {k, k, k, k}, now = {t, t, t, t};
   tg_dup_lanes_t hit = (set->key == keys) & (set->until_ns > now);
+#ifdef __AVX__ /* the sign bits of four lanes at once; the type is a cast, nothing is computed in floats */
+  typedef double lanes_t __attribute__((vector_size(8 * TG_DUP_WAYS)));
+  return 0 - (uint64_t)__builtin_ia32_movmskpd256((lanes_t)hit);
+#else
+  return (uint64_t)(hit[0] | hit[1] | hit[2] | hit[3]);
+#endif
+}
+/* Sign bit set when a place with this id and shape would repeat one; no branch. now_ns < 2^63. */
+static inline uint64_t tg_dup_hit(const tg_dup_t *dup, uint64_t client_id, uint64_t key, uint64_t now_ns) {
   /* ids of one run share the upper half: a reused or older one is not above the last; 0 is no id */
   uint64_t stale = ((client_id ^ dup->last_client_id) >> 32) - 1; /* sign: same prefix */
   stale &= (client_id & UINT32_MAX) - (dup->last_client_id & UINT32_MAX) - 1;
-#ifdef __AVX__ /* the sign bits of four lanes at once; the type is a cast, nothing is computed in floats */
-  typedef double lanes_t __attribute__((vector_size(8 * TG_DUP_WAYS)));
-  uint64_t any = 0 - (uint64_t)__builtin_ia32_movmskpd256((lanes_t)hit);
-#else
-  uint64_t any = (uint64_t)(hit[0] | hit[1] | hit[2] | hit[3]);
-#endif
+  uint64_t any = tg_dup_set_hit(&dup->set[tg_dup_set_idx(key)], key, now_ns);
   return stale | ((client_id - 1) & ~client_id) | any | (now_ns - dup->blind_until_ns);
 }
 /* A place leaves now; same commit as the reservation. */

@@ -23,11 +23,11 @@ static uint32_t unknown(const tg_exposure_instr_t *instr) {
 
 /* What an instrument adds to the table's counts; taken before a change, so that revalue can move them by difference. */
 typedef struct flaws {
-  uint32_t unvalued, unknown;
+  uint32_t unvalued, unknown, busy;
 } flaws_t;
 
 static flaws_t flaws_of(const tg_exposure_instr_t *instr) {
-  flaws_t flaws = {unvalued(instr), unknown(instr)};
+  flaws_t flaws = {unvalued(instr), unknown(instr), tg_exposure_busy(instr)};
   return flaws;
 }
 
@@ -40,16 +40,20 @@ static void revalue(tg_exposure_t *exposure, tg_exposure_instr_t *instr, flaws_t
   tg_i128 net_long = worth * (instr->pos_lots + instr->open_buy_lots);
   tg_i128 net_short = worth * (instr->open_sell_lots - instr->pos_lots);
   tg_i128 position = worth * (instr->pos_lots < 0 ? -instr->pos_lots : instr->pos_lots);
+  tg_i128 open = worth * (instr->open_buy_lots + instr->open_sell_lots);
   exposure->gross_q16 += gross - instr->gross_q16;
   exposure->net_long_q16 += net_long - instr->net_long_q16;
   exposure->net_short_q16 += net_short - instr->net_short_q16;
   exposure->position_gross_q16 += position - instr->position_gross_q16;
+  exposure->open_q16 += open - instr->open_q16;
+  exposure->busy_cnt += tg_exposure_busy(instr) - before.busy;
   exposure->unvalued_cnt += unvalued(instr) - before.unvalued;
   exposure->unknown_cnt += unknown(instr) - before.unknown;
   instr->gross_q16 = gross;
   instr->net_long_q16 = net_long;
   instr->net_short_q16 = net_short;
   instr->position_gross_q16 = position;
+  instr->open_q16 = open;
 }
 
 /* Sets live and amend remains of an active reserve and moves what the table holds for it. */

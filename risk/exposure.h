@@ -31,6 +31,7 @@ typedef struct tg_exposure_instr {
   tg_i128 gross_q16;                   /* max(worst long, worst short) * worth */
   tg_i128 net_long_q16, net_short_q16; /* (pos + open_buy), (open_sell - pos), signed, * worth */
   tg_i128 position_gross_q16;          /* |pos| * worth */
+  tg_i128 open_q16;                    /* (open_buy + open_sell) * worth */
 } tg_exposure_instr_t;
 
 typedef struct tg_exposure {
@@ -43,9 +44,11 @@ typedef struct tg_exposure {
   };
   tg_i128 margin_gross_max_q16; /* bit 22 MARGIN: gross that the venue's available margin carries; -1 = not told */
   tg_i128 position_gross_q16;   /* sum of |position| * worth */
+  tg_i128 open_q16;             /* sum of (open buys + open sells) * worth: what may still be traded (bit 25) */
   uint32_t unvalued_cnt;        /* instruments with something at risk and no worth */
   uint32_t unknown_cnt;         /* watched instruments whose position is not known */
-  uint32_t pad0[2];
+  uint32_t busy_cnt;            /* instruments with a position or an open order (bit 23) */
+  uint32_t pad0;
   tg_exposure_instr_t instr[TG_INSTR_MAX];
 } tg_exposure_t;
 
@@ -100,6 +103,10 @@ static inline int64_t tg_exposure_worst_long(const tg_exposure_instr_t *instr) {
 static inline int64_t tg_exposure_worst_short(const tg_exposure_instr_t *instr) {
   int64_t lots = instr->open_sell_lots - instr->pos_lots;
   return lots > 0 ? lots : 0;
+}
+/* 1 when anything is held or open on the instrument. */
+static inline uint32_t tg_exposure_busy(const tg_exposure_instr_t *instr) {
+  return (instr->pos_lots | instr->open_buy_lots | instr->open_sell_lots) != 0;
 }
 /* Worst-case gross worth in e8, rounded up, saturated at INT64_MAX. */
 int64_t tg_exposure_gross_e8(const tg_exposure_t *exposure);

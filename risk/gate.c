@@ -199,9 +199,9 @@ INLINE uint64_t drawdown_word(const tg_limits_t *lim, const tg_gate_snap_t *snap
   return (0 - dd->latched) | (dd->known - 1) | aged(snap->now_ns, dd->fresh_ns, lim->mark_age_ns);
 }
 
-/* Bits 15, 20, 21, 22. */
+/* Bits 14, 15, 20 to 25. */
 typedef struct load {
-  uint64_t not_reducing, position, gross, net, leverage, margin;
+  uint64_t parent, not_reducing, position, gross, net, leverage, margin, one, many, trade, day;
 } load_t;
 
 INLINE load_t load_of(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, const facts_t *f) {
@@ -228,7 +228,41 @@ INLINE load_t load_of(const tg_order_req_t *req, const tg_limits_t *lim, const t
   s.net = broke | less_wide(lim->max_net_q16, net) | less_wide((tg_u128)equity * lim->net_equity_q16, net);
   s.leverage = less_wide((tg_u128)equity * lim->leverage_q16, gross);
   s.margin = blind | less_wide((tg_u128)all->margin_gross_max_q16, gross);
+  tg_u128 here = (tg_u128)worth * worst;
+  s.one = broke | less_wide(lim->max_one_q16, here) | less_wide((tg_u128)equity * lim->one_equity_q16, here);
+  s.many = LESS(lim->max_positions, (uint64_t)all->busy_cnt + (tg_exposure_busy(one) ^ 1u));
+  uint64_t named = req->stop_bps, stop = pick(0 - (uint64_t)(named != 0), named, (uint64_t)lim->stop_bps);
+  tg_u128 risk = (tg_u128)((tg_u128)worth * (uint64_t)req->qty_lots) * stop; /* absurd products are bit 6's, 11's and 21's */
+  s.trade = broke | less_wide(lim->trade_risk_q16, risk) | less_wide((tg_u128)equity * lim->trade_equity_q16, risk);
+  /* what may still be traded counts, so that a burst cannot share one rest of the day */
+  const tg_day_state_t *day = snap->day;
+  uint64_t lots = (uint64_t)day->instr[req->instr_idx & (TG_INSTR_MAX - 1)].qty_lots + (uint64_t)one->open_lots[0] +
+                  (uint64_t)one->open_lots[1] + grows;
+  tg_u128 value = ((tg_u128)(uint64_t)day->notional_e8 << TG_WORTH_Q) + (tg_u128)all->open_q16 + (tg_u128)worth * grows;
+  uint64_t entry = 0 - (uint64_t)(f->kind == KIND_PLACE);
+  s.day = blind | LESS(lim->day_qty_lots, lots) | less_wide(lim->day_notional_q16, value) |
+          (AT_MOST(lim->day_entries, day->entry_cnt) & entry);
+  /* bit 14: the quantity of an amend that shrinks is held until its answer */
+  const tg_ticket_t *ticket = snap->ticket;
+  uint64_t taken = (uint64_t)ticket->held_lots + (uint64_t)ticket->filled_lots + grows;
+  s.parent = ((ticket->id - 1) & ~ticket->id) | LESS(ticket->qty_lots, taken) | (0 - (uint64_t)(ticket->side ^ req->side)) |
+             (uint64_t)ticket->held_lots | (uint64_t)ticket->filled_lots;
   return s;
+}
+
+/* Bit 31. */
+INLINE uint64_t approval_word(const tg_gate_snap_t *snap) {
+  const tg_ticket_t *ticket = snap->ticket;
+  uint64_t asked = (uint64_t)(snap->manual & ~ticket->manual & 1u);
+  return (0 - asked) | ((uint64_t)(ticket->approved & 1u) - 1) | AT_MOST(ticket->expires_ns, snap->now_ns);
+}
+
+/* Bit 32. */
+INLINE uint64_t unlikely_word(const tg_order_req_t *req, const tg_gate_snap_t *snap, uint64_t side) {
+  uint64_t bid = (uint64_t)snap->instr->bid_px_ticks, ask = (uint64_t)snap->instr->ask_px_ticks, px = (uint64_t)req->px_ticks;
+  uint64_t behind = pick(0 - side, px - ask, bid - px);
+  behind &= SIGN(behind) - 1; /* at or before the touch: 0 */
+  return LESS(snap->advisory->reach_ticks, behind);
 }
 
 /* The reason within the lowest row: the lowest sub-code whose word is set. */
@@ -249,52 +283,86 @@ TG_COLD static uint32_t sub_of(const tg_order_req_t *req, const tg_limits_t *lim
     case TG_GATE_NET:
       load = load_of(req, lim, snap, &f);
       return SIGN(load.net) ? 0 : SIGN(load.leverage) ? 1 : 2;
+    case TG_GATE_CONCENTRATION:
+      return SIGN(load_of(req, lim, snap, &f).one) ? 0 : 1;
+    case TG_GATE_DECISION:
+      return snap->decision == TG_DECISION_BLOCK ? 0 : 1;
+    case TG_GATE_ADVISORY:
+      return SIGN(unlikely_word(req, snap, f.side)) ? 0 : 1;
     default:
       return 0;
   }
 }
 
-uint64_t tg_gate_mask(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, uint32_t *subs) {
-  const tg_gate_instr_t *instr = snap->instr;
-  facts_t f = facts_of(req, lim, instr);
-  /* bits 22 down to 19 */
-  load_t load = load_of(req, lim, snap, &f);
-  uint64_t mask = SIGN(load.net | load.leverage | load.margin);
+/* Bits 32 down to 14. */
+INLINE uint64_t high_of(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, const facts_t *f,
+                        uint64_t key) {
+  load_t load = load_of(req, lim, snap, f);
+  uint64_t mask = SIGN(unlikely_word(req, snap, f->side) | (0 - snap->advisory->toxic));
+  PUSH(mask, approval_word(snap));
+  PUSH(mask, 0 - (uint64_t)snap->decision);
+  mask = mask + mask + (~((uint64_t)snap->fsm_allow >> f->intent) & 1);
+  PUSH(mask, 0 - (uint64_t)snap->circuit);
+  PUSH(mask, LESS(snap->now_ns, snap->loss_until_ns));
+  PUSH(mask, drawdown_word(lim, snap));
+  PUSH(mask, load.day);
+  PUSH(mask, load.trade);
+  PUSH(mask, load.one | load.many);
+  SETTLE(mask);
+  PUSH(mask, load.net | load.leverage | load.margin);
   PUSH(mask, load.gross);
   PUSH(mask, load.position);
   PUSH(mask, open_word(lim, snap));
-  mask = mask << TG_GATE_OPEN_ORDERS | AT(DRAWDOWN, drawdown_word(lim, snap)) | AT(REDUCING, load.not_reducing);
-  mask |= AT(RATE, (uint64_t)(snap->rate->left[f.intent] - 1) | LESS(snap->now_ns, snap->rate->pause_until_ns));
-  mask |= (~((uint64_t)snap->fsm_allow >> f.intent) & 1) << TG_GATE_FSM;
   SETTLE(mask);
-  /* bits 13 down to 0 */
-  uint64_t low = SIGN(self_word(instr, (uint64_t)req->px_ticks, f.side));
+  PUSH(mask, tg_rejects_hit(snap->rejects, key, snap->now_ns));
+  PUSH(mask, 0 - (uint64_t)snap->repeat_latched);
+  PUSH(mask, (uint64_t)(snap->rate->left[f->intent] - 1) | LESS(snap->now_ns, snap->rate->pause_until_ns));
+  PUSH(mask, load.not_reducing);
+  PUSH(mask, load.parent);
+  SETTLE(mask);
+  return mask;
+}
+
+/* Bit 4: on the list; and on the degrade policy's list for new risk while that is on. */
+INLINE uint64_t listed_word(const tg_gate_snap_t *snap, uint64_t intent) {
+  uint64_t flags = snap->instr->flags;
+  uint64_t listed = flags & (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED | TG_GATE_INSTR_RESTRICTED);
+  uint64_t opens = intent & intent >> 1; /* INCREASE_RISK is 3 */
+  uint64_t held = (uint64_t)snap->degraded & ~(flags / TG_GATE_INSTR_DEGRADE) & opens & 1;
+  return (0 - (listed ^ (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED))) | (0 - held);
+}
+
+uint64_t tg_gate_mask(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, uint32_t *subs) {
+  const tg_gate_instr_t *instr = snap->instr;
+  facts_t f = facts_of(req, lim, instr);
   uint64_t key = tg_dup_key(req->instr_idx, req->side, req->px_ticks, req->qty_lots);
-  PUSH(low, tg_dup_hit(snap->dup, req->client_id, key, snap->now_ns));
+  uint64_t mask = high_of(req, lim, snap, &f, key);
+  /* bits 13 down to 0 */
+  PUSH(mask, self_word(instr, (uint64_t)req->px_ticks, f.side));
+  PUSH(mask, tg_dup_hit(snap->dup, req->client_id, key, snap->now_ns));
   tg_u128 units = (tg_u128)f.px_fine * (uint64_t)req->qty_lots;
-  PUSH(low, less_wide(lim->max_order_units, units));
-  PUSH(low, LESS(lim->max_order_qty_lots, req->qty_lots));
-  SETTLE(low);
+  PUSH(mask, less_wide(lim->max_order_units, units));
+  PUSH(mask, LESS(lim->max_order_qty_lots, req->qty_lots));
+  SETTLE(mask);
   collar_t collar = collar_of(lim, snap, &f);
-  PUSH(low, collar.far | collar.blind);
-  SETTLE(low);
-  PUSH(low, clock_word(lim, snap));
+  PUSH(mask, collar.far | collar.blind);
+  SETTLE(mask);
+  PUSH(mask, clock_word(lim, snap));
   fresh_t fresh = fresh_of(lim, snap, &f);
   /* a reduction unwinds on a book that is not LIVE as long as its touch makes sense */
   uint64_t unwind = (0 - (f.kind & 1)) & ~f.no_touch;
-  PUSH(low, (fresh.book | fresh.stale | fresh.silent) & ~unwind);
-  SETTLE(low);
+  PUSH(mask, (fresh.book | fresh.stale | fresh.silent) & ~unwind);
+  SETTLE(mask);
   shape_t shape = shape_of(req, snap->filters, &f, units);
-  PUSH(low, shape.tick | shape.lot | shape.qty | shape.notional);
-  SETTLE(low);
-  PUSH(low, window_word(req, lim, snap));
-  uint64_t listed = instr->flags & (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED | TG_GATE_INSTR_RESTRICTED);
-  PUSH(low, 0 - (listed ^ (TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED)));
-  low = low + low + lim->unset_for[f.intent];
-  PUSH(low, 0 - (uint64_t)snap->kill_latched);
-  low = low + low + (~(uint64_t)(snap->mode_sends & snap->submit) & 1);
-  low = low + low + (~(uint64_t)snap->armed & 1);
-  mask = (mask | low) & rows_of[f.kind];
+  PUSH(mask, shape.tick | shape.lot | shape.qty | shape.notional);
+  SETTLE(mask);
+  PUSH(mask, window_word(req, lim, snap));
+  PUSH(mask, listed_word(snap, f.intent));
+  mask = mask + mask + lim->unset_for[f.intent];
+  PUSH(mask, 0 - (uint64_t)snap->kill_latched);
+  mask = mask + mask + (~(uint64_t)(snap->mode_sends & snap->submit) & 1);
+  mask = mask + mask + (~(uint64_t)snap->armed & 1);
+  mask &= rows_of[f.kind];
   *subs = TG_UNLIKELY(mask != 0) ? sub_of(req, lim, snap, mask) : 0;
   return mask;
 }

@@ -1,23 +1,28 @@
 /* gate.h - the gate chain: may this order action leave?
  * What:    tg_gate_mask(request, limits, snapshot) -> all bits that hold it back, 0 = may leave. Pure and branch-free;
- *          rows and order in gates.def (spec/gates.md). Bits with BUILT 0 always pass in this version.
+ *          rows and order in gates.def (spec/gates.md). All bits are live.
  * Owner:   the core keeps tg_gate_instr_t (one per instrument) and tg_gate_snap_t up to date as events arrive; a check
  *          sets now_ns, the instrument pointers and reads, copying nothing.
  * Threads: one lane.
- * Limit:   goal 25 ns and 250 instructions for the whole chain.
+ * Limit:   goal 60 ns for the whole chain.
  * Errors:  none; a missing or implausible input sets its bit (fail closed) for everything that is not a cancel.
- * Commit:  after a 0, in the same step: tg_exposure_reserve/amend, tg_rate_on_send, tg_dup_on_send, open and in-flight
- *          counts: a burst inside one message cannot pass together what one would exhaust. */
+ * Commit:  after a 0, in the same step: tg_exposure_reserve/amend, tg_rate_on_send, tg_dup_on_send, ticket, day
+ *          entries, open and in-flight counts: a burst inside one message cannot pass together what one would exhaust. */
 #ifndef TG_RISK_GATE_H
 #define TG_RISK_GATE_H
 
 #include "engine/msg/msg.h"
+#include "risk/advisory.h"
+#include "risk/circuit.h"
+#include "risk/day.h"
+#include "risk/decision.h"
 #include "risk/drawdown.h"
 #include "risk/dup.h"
 #include "risk/exposure.h"
 #include "risk/filters.h"
 #include "risk/limits.h"
 #include "risk/rate.h"
+#include "risk/rejects.h"
 #include "risk/ticket.h"
 
 /* TG_GATE_<NAME> is the bit's number. */
@@ -57,6 +62,8 @@ typedef struct tg_order_req {
   uint8_t type;        /* tg_order_type_t */
   uint8_t order_flags; /* TG_ORDER_* */
   uint8_t pad0;
+  uint16_t stop_bps; /* distance to the stop that the strategy names for it; 0 = limits' stop_bps */
+  uint8_t pad1[6];
 } tg_order_req_t;
 
 /* tg_gate_instr_t.flags */
@@ -64,6 +71,7 @@ typedef struct tg_order_req {
 #define TG_GATE_INSTR_ALLOWLISTED 2u
 #define TG_GATE_INSTR_RESTRICTED 4u /* changed filters, wrong mode, operator: nothing but cancels */
 #define TG_GATE_INSTR_HALTED 8u     /* venue's status is not trading (bit 5) */
+#define TG_GATE_INSTR_DEGRADE 16u   /* may take new risk while the degrade policy is on (bit 4) */
 
 /* One instrument as the gates see it; one cache line, kept up to date by the core as events arrive. */
 typedef struct tg_gate_instr {
@@ -90,6 +98,10 @@ typedef struct tg_gate_snap {
   const tg_dup_t *dup;
   const tg_drawdown_t *drawdown; /* also the equity of bits 21 and 22 */
   const tg_ticket_t *ticket;     /* intent that the order belongs to (bits 14, 31) */
+  const tg_rejects_t *rejects;
+  const tg_day_state_t *day;     /* tg_day_on_time called for now_ns */
+  const tg_advisory_t *advisory; /* of the request's instrument */
+  uint64_t loss_until_ns;        /* bit 27: no new risk before this (streak.h) */
   uint64_t session_rx_ns;        /* last inbound on the order session; 0 = down */
   int64_t clock_offset_ns, clock_error_ns;
   uint32_t open_cnt;      /* our orders open, in flight or unknown, all instruments */
@@ -98,9 +110,14 @@ typedef struct tg_gate_snap {
   uint8_t mode_sends;     /* tg_gate_mode_sends(mode) */
   uint8_t submit;         /* engine.submit */
   uint8_t kill_latched;
-  uint8_t clock_known; /* a CLOCK message was seen */
-  uint8_t fsm_allow;   /* bit 1 << tg_intent_t set: the state permits it (tg_fsm_allow) */
-  uint8_t pad0[2];
+  uint8_t clock_known;    /* a CLOCK message was seen */
+  uint8_t fsm_allow;      /* bit 1 << tg_intent_t set: the state permits it (tg_fsm_allow) */
+  uint8_t repeat_latched; /* bit 17 (repeat.h) */
+  uint8_t circuit;        /* bit 28: tg_circuit_t; half-open holds like open */
+  uint8_t decision;       /* bit 30: TG_DECISION_* (decision.h) */
+  uint8_t manual;         /* bit 31: approval must be a person's (settings, or degrade policy) */
+  uint8_t degraded;       /* bit 4: the degrade policy is on (degrade.h) */
+  uint8_t pad0[5];
 } tg_gate_snap_t;
 
 /* The chain. Returns the mask; *subs (never NULL) gets the sub-code within the lowest bit's row, for tg_gate_sub. */

@@ -38,11 +38,30 @@ static int64_t venue_used(const tg_rate_state_t *rate, int64_t own, int64_t told
   return larger(own, told + rate->sent_since_venue);
 }
 
+static uint64_t now_of(const tg_rate_state_t *rate) {
+  return rate->fine_no * FINE_NS;
+}
+
+int64_t tg_rate_orders_10s(const tg_rate_state_t *rate) {
+  return venue_used(rate, rate->sum_orders_10s, rate->venue_used_10s, VENUE_10S_NS, now_of(rate));
+}
+
+int64_t tg_rate_orders_min(const tg_rate_state_t *rate) {
+  return venue_used(rate, rate->sum_orders_min, rate->venue_used_min, VENUE_MIN_NS, now_of(rate));
+}
+
+int64_t tg_rate_cap_10s(const tg_rate_state_t *rate) {
+  return rate->venue_limit_10s > 0 ? rate->venue_limit_10s : rate->cfg.venue_orders_10s;
+}
+
+int64_t tg_rate_cap_min(const tg_rate_state_t *rate) {
+  return rate->venue_limit_min > 0 ? rate->venue_limit_min : rate->cfg.venue_orders_min;
+}
+
 /* Recomputes left[] from the sums: the gate then only reads. now_ns: the newest time heard. */
 static void settle(tg_rate_state_t *rate, uint64_t now_ns) {
   const tg_rate_cfg_t *cfg = &rate->cfg;
-  int64_t cap_10s = rate->venue_limit_10s > 0 ? rate->venue_limit_10s : cfg->venue_orders_10s;
-  int64_t cap_min = rate->venue_limit_min > 0 ? rate->venue_limit_min : cfg->venue_orders_min;
+  int64_t cap_10s = tg_rate_cap_10s(rate), cap_min = tg_rate_cap_min(rate);
   int64_t used_10s = venue_used(rate, rate->sum_orders_10s, rate->venue_used_10s, VENUE_10S_NS, now_ns);
   int64_t used_min = venue_used(rate, rate->sum_orders_min, rate->venue_used_min, VENUE_MIN_NS, now_ns);
   const int64_t kept[4] = {100, 0, cfg->reserve_cancel_pct, cfg->reserve_cancel_pct + cfg->reserve_reduce_pct};
@@ -57,10 +76,6 @@ static void settle(tg_rate_state_t *rate, uint64_t now_ns) {
     rate->left[intent] = left;
   }
   rate->left[TG_INTENT_NONE] = 0;
-}
-
-static uint64_t now_of(const tg_rate_state_t *rate) {
-  return rate->fine_no * FINE_NS;
 }
 
 void tg_rate_init(tg_rate_state_t *rate, const tg_rate_cfg_t *cfg, uint64_t now_ns) {

@@ -61,6 +61,11 @@ static inline void tg_rate_on_time(tg_rate_state_t *rate, uint64_t now_ns) {
 void tg_rate_on_send(tg_rate_state_t *rate, tg_request_t request);
 /* The venue's own counts. */
 void tg_rate_on_venue(tg_rate_state_t *rate, const tg_rate_t *told, uint64_t now_ns);
+/* Orders that count against the venue's caps now, and those caps (told, else the settings'). */
+int64_t tg_rate_orders_10s(const tg_rate_state_t *rate);
+int64_t tg_rate_orders_min(const tg_rate_state_t *rate);
+int64_t tg_rate_cap_10s(const tg_rate_state_t *rate);
+int64_t tg_rate_cap_min(const tg_rate_state_t *rate);
 /* True while the venue wants silence: the core holds even cancels (faults.md, 8). */
 static inline bool tg_rate_paused(const tg_rate_state_t *rate, uint64_t now_ns) {
   return now_ns < rate->pause_until_ns;

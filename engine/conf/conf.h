@@ -1,6 +1,6 @@
 /* conf.h - settings: config.def as a struct, a loader and an explainer.
  * What:    defaults compiled in; one inih file over them; then frozen.
- * Owner:   caller owns tg_conf_t (about 20 KB); read-only after load.
+ * Owner:   caller owns tg_conf_t (about 40 KB); read-only after load.
  * Threads: load on one thread before lanes start (inih keeps its options in globals). tg_core_conf_* any, pure.
  * Limit:   TEXT values up to 255 bytes; lines up to TG_CONF_LINE_BYTES_MAX, comments too; files up to TG_CONF_FILE_BYTES_MAX.
  * Errors:  tg_conf_load writes one line "file:line: what, what to do" into err_text.
@@ -15,6 +15,7 @@
 
 #include "engine/base/err.h"
 #include "engine/base/types.h"
+#include "engine/conf/scoped.h"
 #include "engine/msg/msg.h"
 
 #define TG_CONF_TEXT_BYTES 256
@@ -34,6 +35,7 @@ typedef struct tg_conf {
 #define C(section, key, TYPE, def, min, max, CLASS, unit, text) TG_CONF_FIELD_##TYPE(section##_##key)
 #include "engine/conf/config.def"
 #undef C
+  tg_conf_scoped_t limits; /* sections [limits.*] */
 } tg_conf_t;
 
 /* The CORE class as the core sees it: numbers only, set by CFG_SET messages. */
@@ -102,7 +104,7 @@ void tg_core_conf_defaults(tg_core_conf_t *core);
 /* Applies one CFG_SET. 0, -TG_ENOTFOUND (unknown key) or -TG_ERANGE (outside the row's bounds); *core unchanged on error: the
  * core counts it and goes on. Hot-safe. */
 TG_MUST_USE int tg_core_conf_apply(tg_core_conf_t *core, uint32_t key_hash, int64_t value);
-/* Writes one CFG_SET per CORE row into the batch, in the order of config.def. 0, -TG_EFULL (as many as fitted are there). */
+/* Writes one CFG_SET per CORE row into the batch, in the order of config.def, then the scoped limits that are set. 0, -TG_EFULL (as many as fitted are there). */
 TG_MUST_USE int tg_conf_to_msgs(const tg_conf_t *conf, uint64_t ts_ns, tg_msg_batch_t *out);
 
 /* Reads a secret file: regular, no symbolic link, owned by us with mode 0600 or stricter - or directly inside systemd's

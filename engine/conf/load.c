@@ -8,6 +8,7 @@
 
 #include "engine/base/decimal.h"
 #include "engine/conf/conf.h"
+#include "engine/conf/scoped_text.h"
 
 /* ---- one setting ---- */
 
@@ -141,6 +142,7 @@ int tg_conf_set(tg_conf_t *conf, const char *name, const char *value, char *err_
   int err = check_bytes(name, strlen(name), err_text, err_cap); /* first: the texts below repeat them */
   if (!err) err = check_bytes(value, len, err_text, err_cap);
   if (err) return err;
+  if (tg_conf_scoped_name(name)) return tg_conf_scoped_set(conf, name, value, NULL, err_text, err_cap);
   const tg_conf_row_t *row = tg_conf_find(name);
   if (!row) return unknown_key(name, err_text, err_cap);
   char *field = (char *)conf + row->offset;
@@ -195,7 +197,8 @@ int tg_conf_check(const tg_conf_t *conf, const tg_conf_row_t **culprit, char *er
     REFUSE("risk.rate_reserve_cancel_pct", "and risk.rate_reserve_reduce_pct exceed 90 % together, lower one");
   }
 #undef REFUSE
-  return 0;
+  if (culprit) *culprit = NULL;
+  return tg_conf_scoped_check(conf, NULL, err_text, err_cap);
 }
 
 /* ---- a file ---- */
@@ -207,7 +210,8 @@ typedef struct load {
   int line;          /* of the last line given to inih */
   int err, err_line; /* first refusal; line 0: the whole file */
   char why[TG_CONF_ERR_BYTES];
-  int *seen_line; /* per row, 0 not seen */
+  int *seen_line;   /* per row, 0 not seen */
+  int *scoped_line; /* per slot and key of [limits.*] */
 } load_t;
 
 static void refuse(load_t *load, int err) {
@@ -217,6 +221,7 @@ static void refuse(load_t *load, int err) {
 }
 
 static bool section_known(const char *name, size_t len) {
+  if (tg_conf_scoped_section(name, len)) return true;
   for (size_t i = 0; i < tg_conf_row_cnt; i++) {
     const char *section = tg_conf_rows[i].section;
     if (strlen(section) == len && memcmp(section, name, len) == 0) return true;
@@ -279,6 +284,23 @@ static char *next_line(char *out, int cap, void *user) {
   return out;
 }
 
+static int on_scoped_pair(load_t *load, const char *name, const char *value) {
+  int idx = 0;
+  int err = check_bytes(value, strlen(value), load->why, sizeof load->why);
+  if (!err) err = tg_conf_scoped_set(load->conf, name, value, &idx, load->why, sizeof load->why);
+  if (!err && load->scoped_line[idx]) {
+    (void)snprintf(load->why, sizeof load->why, "repeated key %.80s, first set on line %d; keep one", name,
+                   load->scoped_line[idx]);
+    err = -TG_EEXISTS;
+  }
+  if (err) {
+    refuse(load, err);
+    return 0;
+  }
+  load->scoped_line[idx] = load->line;
+  return 1;
+}
+
 static int on_pair(void *user, const char *section, const char *key, const char *value) {
   load_t *load = user;
   if (*section == '\0') {
@@ -288,6 +310,7 @@ static int on_pair(void *user, const char *section, const char *key, const char 
   }
   char name[128];
   (void)snprintf(name, sizeof name, "%s.%s", section, key);
+  if (tg_conf_scoped_name(name)) return on_scoped_pair(load, name, value);
   const tg_conf_row_t *row = tg_conf_find(name);
   int *seen = row ? &load->seen_line[row - tg_conf_rows] : NULL;
   if (seen && *seen) {
@@ -315,6 +338,18 @@ static void inih_options(void) {
   ini_stop_on_first_error = true;
 }
 
+/* First line of a section of [limits.*] that the check refused; 0 none. */
+static int scoped_section_line(const load_t *load) {
+  char why[TG_CONF_ERR_BYTES];
+  int slot = 0, line = 0;
+  if (tg_conf_scoped_check(load->conf, &slot, why, sizeof why) == 0) return 0;
+  for (int k = 0; k < (int)TG_SCOPED_CNT; k++) {
+    int at = load->scoped_line[slot * (int)TG_SCOPED_CNT + k];
+    if (at && (line == 0 || at < line)) line = at;
+  }
+  return line;
+}
+
 static int parse(load_t *load) {
   static const char bom[3] = {'\xef', '\xbb', '\xbf'};
   if (load->len > TG_CONF_FILE_BYTES_MAX) {
@@ -337,7 +372,8 @@ static int parse(load_t *load) {
   }
   const tg_conf_row_t *culprit = NULL;
   if (!load->err && tg_conf_check(load->conf, &culprit, load->why, sizeof load->why)) {
-    load->line = culprit ? load->seen_line[culprit - tg_conf_rows] : 0; /* 0: it has its default, the other key was set */
+    /* 0: it has its default, the other key was set */
+    load->line = culprit ? load->seen_line[culprit - tg_conf_rows] : scoped_section_line(load);
     refuse(load, -TG_EINVAL);
   }
   return load->err;
@@ -346,11 +382,12 @@ static int parse(load_t *load) {
 int tg_conf_load_mem(tg_conf_t *conf, const char *file_name, const char *text, size_t len, char *err_text, size_t err_cap) {
   tg_conf_defaults(conf);
   load_t load = {.conf = conf, .text = text, .len = len};
-  load.seen_line = calloc(tg_conf_row_cnt, sizeof *load.seen_line);
+  load.seen_line = calloc(tg_conf_row_cnt + TG_SCOPED_SLOTS * TG_SCOPED_CNT, sizeof *load.seen_line);
   if (!load.seen_line) {
     (void)snprintf(err_text, err_cap, "%s: no memory to read it", file_name);
     return -TG_ENOMEM;
   }
+  load.scoped_line = load.seen_line + tg_conf_row_cnt;
   int err = parse(&load);
   free(load.seen_line);
   if (!err) return 0;

@@ -2,6 +2,7 @@
 
 #include "engine/base/decimal.h"
 #include "engine/conf/conf.h"
+#include "engine/conf/scoped_text.h"
 
 static const char *const type_name[] = {"integer", "boolean", "decimal", "choice", "text"};
 
@@ -110,6 +111,7 @@ static void print_file(const tg_conf_t *conf, FILE *out) {
     put_range(out, row);
     (void)fprintf(out, "; default %s\n%s =%s%s\n", *def ? def : "empty", row->key, *value ? " " : "", value);
   }
+  tg_conf_scoped_print(conf, out, false);
 }
 
 static void print_json(const tg_conf_t *conf, FILE *out) {
@@ -127,6 +129,7 @@ static void print_json(const tg_conf_t *conf, FILE *out) {
     (void)fprintf(out, "\n    \"%s\": ", row->key);
     put_json_value(out, row, value);
   }
+  tg_conf_scoped_print(conf, out, true);
   (void)fputs(*section ? "\n  }\n}\n" : "}\n", out);
 }
 
@@ -211,6 +214,7 @@ int tg_conf_print_doc(FILE *out) {
     put_cell(out, row->text);
     (void)fputs(" |\n", out);
   }
+  tg_conf_scoped_print_doc(out);
   return ferror(out) ? -TG_EIO : 0;
 }
 
@@ -223,5 +227,5 @@ int tg_conf_to_msgs(const tg_conf_t *conf, uint64_t ts_ns, tg_msg_batch_t *out) 
     msg->u.cfg_set.key_hash = row->hash;
     msg->u.cfg_set.value = tg_conf_number(conf, row);
   }
-  return 0;
+  return tg_conf_scoped_to_msgs(conf, ts_ns, out);
 }

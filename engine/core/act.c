@@ -4,12 +4,15 @@ bool tg_core_room(const tg_core_t *core, uint32_t n) {
   return core->out->cap - core->out->cnt >= n;
 }
 
-static uint64_t gates(tg_core_t *core, const tg_core_instr_t *instr, const tg_order_req_t *req, uint32_t *subs) {
+static uint64_t gates(tg_core_t *core, tg_core_instr_t *instr, const tg_order_req_t *req, uint32_t *subs) {
   core->snap.instr = &instr->gate;
   core->snap.filters = &instr->filters;
   *subs = 0;
+  tg_core_guards_before(core, instr);
   uint64_t mask = tg_gate_mask(req, &instr->limits, &core->snap, subs);
   tg_gate_count(&core->stats.gate, mask, *subs);
+  tg_gate_count(&instr->gate_stat, mask, *subs);
+  if (mask == 0 && req->action != TG_REQUEST_CANCEL) tg_core_guards_passed(core, req);
   if (mask & TG_GATE_BIT(FSM)) tg_fsm_note_blocked(&core->fsm, (tg_intent_t)req->intent);
   return mask;
 }
@@ -75,7 +78,8 @@ uint64_t tg_core_place(tg_core_t *core, const tg_core_place_t *place, uint32_t *
                         .intent = place->intent,
                         .side = want->side,
                         .type = want->type,
-                        .order_flags = want->order_flags};
+                        .order_flags = want->order_flags,
+                        .stop_bps = want->stop_bps};
   core->snap.ticket = tg_tickets_for_place(core, instr, want->side, place->intent, want->qty_lots, place->why);
   uint64_t mask = gates(core, instr, &req, subs);
   if (mask != 0) return mask;
@@ -87,6 +91,7 @@ uint64_t tg_core_place(tg_core_t *core, const tg_core_place_t *place, uint32_t *
   }
   core->order_seq++;
   commit_place(core, place, o);
+  tg_core_guards_on_send(core, &req);
   if (place->level < TG_CORE_LEVELS) {
     instr->level[place->level].order_idx = tg_order_idx(&core->orders, o);
     tg_core_level_view(core, instr, place->level);
@@ -111,13 +116,15 @@ uint64_t tg_core_amend(tg_core_t *core, tg_core_instr_t *instr, tg_order_t *o, c
                         .intent = intent,
                         .side = o->side,
                         .type = o->type,
-                        .order_flags = o->order_flags};
+                        .order_flags = o->order_flags,
+                        .stop_bps = to->stop_bps};
   core->snap.ticket = tg_tickets_for_amend(core, instr, o, intent, req.rem_lots);
   uint64_t mask = gates(core, instr, &req, subs);
   if (mask != 0) return mask;
   int err = tg_exposure_amend(&core->exposure, &o->reserve, req.rem_lots);
   TG_ASSERT(err == 0);
   tg_rate_on_send(&core->rate, TG_REQUEST_AMEND);
+  tg_core_guards_on_send(core, &req);
   o->origin_ns = core->origin_ns;
   tg_ord_ev_t ev = {.now_ns = core->now_ns, .px_ticks = to->px_ticks, .qty_lots = to->qty_lots, .event = TG_OEV_SEND_AMEND};
   tg_order_apply(o, &ev);

@@ -54,6 +54,7 @@ static void core_start(tg_core_t *core) {
   core->snap.dup = &core->dup;
   core->snap.drawdown = &core->drawdown;
   core->snap.ticket = &core->tickets.none;
+  tg_core_guards_init(core);
   core->snap.fsm_allow = tg_fsm_allow(core->fsm.state);
   core->allow = tg_core_allow(core);
   for (uint16_t i = 0; i < core->cfg.instr_cap; i++) instr_reset(&core->instr[i], i);
@@ -121,7 +122,7 @@ uint8_t tg_core_allow(const tg_core_t *core) {
   unsigned allow = 0;
   if (tg_fsm_permits(state, TG_INTENT_INCREASE_RISK)) allow |= TG_ALLOW_INCREASE;
   if (tg_fsm_permits(state, TG_INTENT_REDUCE_RISK)) allow |= TG_ALLOW_REDUCE;
-  if (state == TG_FSM_THROTTLED) allow |= TG_ALLOW_THROTTLED;
+  if (state == TG_FSM_THROTTLED || core->guards.degrade.on) allow |= TG_ALLOW_THROTTLED;
   return (uint8_t)allow;
 }
 
@@ -232,6 +233,10 @@ static void dispatch(tg_core_t *core, const tg_msg_t *in) {
     case TG_RESTORE_DONE:
       tg_core_on_restore(core, in);
       break;
+    case TG_DAY:
+    case TG_DECISION:
+      tg_core_guards_on_msg(core, in);
+      break;
     case TG_CMD:
       tg_core_on_cmd(core, in);
       break;
@@ -276,6 +281,7 @@ int tg_core_step(tg_core_t *core, const tg_msg_t *in, tg_msg_batch_t *out) {
   core->actions_left = TG_CORE_ACTIONS_MAX;
   core->stats.msg_cnt++;
   tg_rate_on_time(&core->rate, core->now_ns);
+  if (tg_day_on_time(&core->guards.day, core->now_ns)) tg_core_guards_day_rolled(core);
   if (TG_UNLIKELY(core->stats.out_full_cnt != core->out_full_told)) {
     tg_core_tell_alarm(core, TG_ALARM_OUT_FULL, TG_INSTR_NONE, 0, (int64_t)(core->stats.out_full_cnt - core->out_full_told), 0);
     core->out_full_told = core->stats.out_full_cnt;
@@ -283,6 +289,7 @@ int tg_core_step(tg_core_t *core, const tg_msg_t *in, tg_msg_batch_t *out) {
   dispatch(core, in);
   if (core->fsm_dirty) tg_core_lifecycle(core);
   if (core->touched_idx != TG_INSTR_NONE || core->more || core->quote_all) quotes(core);
+  if (TG_UNLIKELY(core->guards.limits_due_bits != 0)) tg_core_guards_tell(core);
   core->out = NULL;
   return 0;
 }

@@ -52,6 +52,8 @@ const tg_core_stats_t *tg_core_stats(const tg_core_t *core);
 /* Fills one view without the seqlocks. instr_idx < instr_cap. */
 void tg_core_view_main(const tg_core_t *core, tg_view_main_t *out);
 void tg_core_view_instr(const tg_core_t *core, uint16_t instr_idx, tg_view_instr_t *out);
+void tg_core_view_guards(const tg_core_t *core, tg_view_guards_t *out);
+void tg_core_view_gates(const tg_core_t *core, uint16_t instr_idx, tg_view_gates_t *out);
 /* Open orders in order of sending; returns how many were written (<= cap). */
 uint32_t tg_core_view_orders(const tg_core_t *core, tg_view_order_t *out, uint32_t cap);
 /* Asserts the invariants: every order's, exposure against the order table, position against its fills. O(orders);

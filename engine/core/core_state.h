@@ -9,6 +9,7 @@
 #define TG_CORE_CORE_STATE_H
 
 #include "engine/core/core.h"
+#include "engine/core/guards.h"
 #include "engine/core/lifecycle.h"
 #include "engine/core/order.h"
 #include "engine/core/position.h"
@@ -22,7 +23,7 @@
 #include "risk/gate.h"
 
 #define TG_CORE_LEVELS TG_STRATEGY_LEVELS_MAX
-#define TG_CORE_ROOM 12u          /* messages that one action may append at most, with its reports */
+#define TG_CORE_ROOM 20u          /* messages that one action may append at most, with its reports */
 #define TG_CORE_ROOM_KEPT 32u     /* kept free for what an input itself must tell */
 #define TG_CORE_ACTIONS_MAX 16u   /* order actions a step; the rest comes with the next one */
 #define TG_CORE_SNAP_ORDERS 1024u /* orders of an account snapshot that are compared */
@@ -52,7 +53,7 @@ typedef struct tg_core_flatten_instr {
 /* What was last told about a level, so that OUT_DECISION speaks on change only. */
 typedef struct tg_core_told {
   uint64_t mask;
-  uint8_t decision, reason, why, gate;
+  uint8_t decision, reason, why, gate, sub;
 } tg_core_told_t;
 
 typedef struct tg_core_level {
@@ -74,6 +75,7 @@ typedef struct tg_core_instr {
   tg_feature_t feature;
   tg_filters_t filters;
   tg_limits_t limits;
+  tg_gate_stat_t gate_stat; /* of this instrument */
   tg_money_t money;
   tg_strategy_instr_t facts; /* the strategy's picture of filters */
   tg_position_t pos;
@@ -174,6 +176,8 @@ struct tg_core {
   uint32_t unknown_cnt, owed_cnt; /* orders in an unknown state; with executions owed */
   tg_trades_t trades;
   tg_tickets_t tickets;
+  tg_guards_t guards;
+  uint16_t view_next; /* instrument whose gates are published next */
   uint32_t limits_version; /* of the limits in force: one more with each CFG_DONE and LIMIT verb */
   uint8_t degrade_manual;  /* the degrade policy asks for approval of new risk */
   tg_exposure_t exposure;
@@ -290,6 +294,10 @@ void tg_core_tell_position(tg_core_t *core, const tg_core_instr_t *instr);
 void tg_core_tell_trips(tg_core_t *core, tg_core_instr_t *instr);
 void tg_core_tell_state(tg_core_t *core, const tg_out_state_t *record);
 void tg_core_tell_book(tg_core_t *core, const tg_core_instr_t *instr);
+
+/* ---- view_gates.c ---- */
+/* The gates' part of tg_core_publish. */
+void tg_core_publish_gates(tg_core_t *core, tg_core_shared_t *shared);
 
 /* ---- quote.c ---- */
 /* Strategy, router, gates for one instrument; force: answer in full. */

@@ -14,9 +14,11 @@ typedef struct work {
 
 static void tell(const work_t *w, uint8_t decision, uint8_t reason, uint64_t mask, uint32_t subs, bool always) {
   uint8_t gate = tg_gate_lowest(mask);
-  tg_core_told_t now = {mask, decision, reason, w->why, gate};
+  uint8_t sub = tg_gate_sub(mask, subs);
+  tg_core_told_t now = {mask, decision, reason, w->why, gate, sub};
   tg_core_told_t *told = &w->lv->told;
   if (!always && told->mask == now.mask && told->decision == decision && told->reason == reason && told->why == w->why) return;
+  bool other_reason = mask == 0 || told->gate != gate || told->sub != sub;
   *told = now;
   w->core->stats.decision_told_cnt++;
   tg_msg_t *msg = tg_core_emit(w->core, TG_OUT_DECISION, w->instr->idx);
@@ -30,10 +32,11 @@ static void tell(const work_t *w, uint8_t decision, uint8_t reason, uint64_t mas
   line->reason = reason;
   line->intent = w->intent;
   line->gate = gate;
-  line->sub_code = mask != 0 ? tg_gate_sub(mask, subs) : w->why;
+  line->sub_code = mask != 0 ? sub : w->why;
   line->level = w->level;
   line->state = w->core->fsm.state;
   line->request_no = w->core->request_seq;
+  if (other_reason) tg_core_guards_explain(w->core, w->instr, line);
 }
 
 static void route_in(const work_t *w, tg_route_in_t *in) {
@@ -52,13 +55,14 @@ static void route_in(const work_t *w, tg_route_in_t *in) {
   if (w->want != NULL) {
     in->has_desired = 1;
     in->desired = (tg_route_order_t){
-        w->want->px_ticks, w->want->qty_lots, w->want->side, TG_TYPE_LIMIT, w->want->tif, w->want->order_flags, {0}};
+        w->want->px_ticks, w->want->qty_lots,    w->want->side,     TG_TYPE_LIMIT,
+        w->want->tif,      w->want->order_flags, w->want->stop_bps, {0}};
     in->reducible_lots = tg_exposure_reducible(&core->exposure.instr[instr->idx], (tg_side_t)w->want->side);
   }
   const tg_order_t *o = w->o;
   if (o == NULL) return;
   in->has_existing = 1;
-  in->existing = (tg_route_order_t){o->px_ticks, o->qty_lots, o->side, o->type, o->tif, o->order_flags, {0}};
+  in->existing = (tg_route_order_t){o->px_ticks, o->qty_lots, o->side, o->type, o->tif, o->order_flags, 0, {0}};
   in->filled_lots = o->cum_lots;
   in->request_pending = o->request != TG_REQUEST_NONE || o->query_open || o->query_want || tg_order_is_unknown(o);
   in->amend_refused = o->no_amend;

@@ -61,6 +61,7 @@ void tg_core_tell_trips(tg_core_t *core, tg_core_instr_t *instr) {
     core->stats.trip_cnt++;
     core->stats.trip_won_cnt += net > 0;
     core->stats.trip_lost_cnt += net < 0;
+    tg_core_guards_on_trip(core, instr->idx, net);
     tg_out_trip_t *first = &tg_core_emit(core, TG_OUT_TRIP, instr->idx)->u.out_trip;
     first->u.first.trip_no = trip.trip_no;
     first->u.first.entry_cost_e8 = trip.entry_cost_e8;

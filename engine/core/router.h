@@ -37,7 +37,8 @@ typedef struct tg_route_order {
   uint8_t type;        /* tg_order_type_t */
   uint8_t tif;         /* tg_tif_t */
   uint8_t order_flags; /* TG_ORDER_* */
-  uint8_t pad0[4];
+  uint16_t stop_bps;   /* distance to the stop as the strategy names it, 0 none (bit 24) */
+  uint8_t pad0[2];
 } tg_route_order_t;
 
 typedef struct tg_route_in {

@@ -447,6 +447,7 @@ static void end(tg_core_t *core, const tg_msg_t *in) {
     core->stats.snapshot_bad_cnt++;
     return;
   }
+  tg_core_guards_on_sync(core, true);
   core->stats.snapshot_good_cnt++;
   acc->accepted_venue_ms = acc->venue_ms;
   if (acc->dual_side) { /* quantities of two sides cannot be netted safely: no trading until a person set it right */

@@ -16,7 +16,7 @@ static void facts(const tg_core_t *core, tg_core_instr_t *instr) {
 }
 
 void tg_core_reconfigure(tg_core_t *core) {
-  const tg_core_conf_t *conf = &core->conf;
+  const tg_core_conf_t *conf = tg_core_guards_wide(core);
   tg_rate_cfg_t rate = tg_rate_cfg_make(conf);
   tg_fsm_cfg_t fsm = tg_fsm_cfg_make(conf);
   uint64_t window_ns = (uint64_t)conf->risk_duplicate_window_ms * (uint64_t)TG_NS_PER_MS;
@@ -39,9 +39,9 @@ void tg_core_reconfigure(tg_core_t *core) {
   for (uint16_t i = 0; i < core->cfg.instr_cap; i++) {
     tg_core_instr_t *instr = &core->instr[i];
     if (!instr->known) continue;
-    tg_limits_make(&instr->limits, conf, &instr->filters);
     facts(core, instr);
   }
+  tg_core_guards_configure(core);
   core->fsm_dirty = 1;
   core->quote_all = 1;
 }
@@ -98,8 +98,9 @@ static void on_symbol(tg_core_t *core, const tg_msg_t *in) {
     return;
   }
   bool first = !instr->known;
-  if (!first && core->configured && (instr->symbol.product != symbol->product ||
-                                     memcmp(instr->symbol.margin_asset, symbol->margin_asset, sizeof symbol->margin_asset) != 0))
+  if (!first && core->configured &&
+      (instr->symbol.product != symbol->product ||
+       memcmp(instr->symbol.margin_asset, symbol->margin_asset, sizeof symbol->margin_asset) != 0))
     profile_changed(core, instr, in, instr->symbol.product, symbol->product);
   core->instr_cnt += first;
   instr->known = 1;
@@ -108,7 +109,8 @@ static void on_symbol(tg_core_t *core, const tg_msg_t *in) {
   instr->book.cfg.product = symbol->product;
   instr->gate.flags =
       (uint8_t)((instr->gate.flags & TG_GATE_INSTR_RESTRICTED) | TG_GATE_INSTR_KNOWN |
-                (symbol->allowlisted ? TG_GATE_INSTR_ALLOWLISTED : 0u) | (symbol->status == 1 ? 0u : TG_GATE_INSTR_HALTED));
+                (symbol->allowlisted & 1u ? TG_GATE_INSTR_ALLOWLISTED : 0u) |
+                (symbol->allowlisted & 2u ? TG_GATE_INSTR_DEGRADE : 0u) | (symbol->status == 1 ? 0u : TG_GATE_INSTR_HALTED));
   instr->gate.type_mask = 1u << TG_TYPE_LIMIT;
   core->fsm_in.book_cnt = core->instr_cnt;
   if (first) core->fsm_in.book_unsynced = 1;
@@ -132,7 +134,9 @@ static void on_filter(tg_core_t *core, const tg_msg_t *in) {
 static void on_done(tg_core_t *core, const tg_msg_t *in) {
   bool first = !core->configured;
   if (first) core->epoch = (uint32_t)in->u.cfg_done.timer_no & 0xFFFFFu;
+  uint32_t version = core->limits_version;
   tg_core_reconfigure(core);
+  if (version == core->limits_version) tg_core_guards_version(core);
   core->configured = 1;
   for (uint16_t i = 0; i < core->cfg.instr_cap; i++) {
     if (core->instr[i].known) core->cfg.strategy->init(core->instr[i].strategy_state, i);
@@ -150,6 +154,10 @@ void tg_core_on_cfg(tg_core_t *core, const tg_msg_t *in) {
       on_filter(core, in);
       break;
     case TG_CFG_SET:
+      if (in->u.cfg_set.scope != TG_SCOPE_ENGINE) {
+        tg_core_guards_scope(core, in);
+        break;
+      }
       if (tg_core_conf_apply(&core->conf, in->u.cfg_set.key_hash, in->u.cfg_set.value) != 0) core->stats.unknown_key_cnt++;
       break;
     default:

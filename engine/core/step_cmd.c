@@ -52,6 +52,14 @@ static int resync_book(tg_core_t *core, const tg_msg_t *in) {
   return 0;
 }
 
+static int instrument(tg_core_t *core, const tg_msg_t *in) {
+  if (in->instr_idx >= core->cfg.instr_cap || !core->instr[in->instr_idx].known) return -TG_ENOTFOUND;
+  tg_core_instr_t *instr = &core->instr[in->instr_idx];
+  if (in->u.cmd.verb == TG_VERB_INSTR_ON) return tg_core_instr_on(core, instr);
+  (void)tg_core_restrict(core, instr);
+  return 0;
+}
+
 static int perform(tg_core_t *core, const tg_msg_t *in) {
   switch ((tg_verb_t)in->u.cmd.verb) {
     case TG_VERB_PAUSE:
@@ -97,8 +105,11 @@ static int perform(tg_core_t *core, const tg_msg_t *in) {
       return tg_tickets_approve(core, (uint64_t)in->u.cmd.arg[0], (uint64_t)in->u.cmd.arg[1]);
     case TG_VERB_REJECT:
       return tg_tickets_reject(core, (uint64_t)in->u.cmd.arg[0], (uint64_t)in->u.cmd.arg[1]);
+    case TG_VERB_INSTR_ON:
+    case TG_VERB_INSTR_OFF:
+      return instrument(core, in);
     default:
-      return -TG_EUNSUPPORTED;
+      return tg_core_guards_cmd(core, in);
   }
 }
 
@@ -111,7 +122,7 @@ void tg_core_on_cmd(tg_core_t *core, const tg_msg_t *in) {
     core->stats.cmd_refused_cnt++;
   }
   tg_core_tell_alarm2(core, err == 0 ? TG_ALARM_CMD_DONE : TG_ALARM_CMD_REFUSED, in->instr_idx, 0, cmd->verb, -err,
-                      (int64_t)cmd->cmd_no, 0);
+                      (int64_t)cmd->cmd_no, cmd->arg[0]);
   core->fsm_dirty = 1;
   core->quote_all = 1;
 }

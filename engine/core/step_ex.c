@@ -275,7 +275,9 @@ static void on_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in)
   core->stats.fill_cnt++;
   core->stats.maker_fill_cnt += (in->flags & TG_F_MAKER) != 0;
   instr->last_fill_ns = core->now_ns;
+  int64_t before_lots = instr->pos.qty_lots;
   bool sound = book_fill(core, instr, in, side, absorbed);
+  tg_core_guards_on_fill(core, instr, fill, before_lots, o != NULL || !(in->flags & TG_F_FOREIGN));
   tg_core_drift_fill(core, instr, tg_side_sign(side) * (fill->qty_lots - absorbed));
   tell_fill(core, instr, in, side);
   if (o != NULL) {
@@ -452,6 +454,7 @@ static void on_answer(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *i
     core->snap.in_flight_cnt--;
   }
   if (answer->venue_code != 0) o->venue_code = answer->venue_code;
+  tg_core_guards_on_answer(core, o, answer);
   tg_ord_ev_t ev = {.now_ns = core->now_ns, .order_id = answer->order_id};
   ev.event = (uint8_t)event_of_answer(core, instr, o, answer);
   bool terms = sane(answer->px_ticks, answer->qty_lots, answer->cum_qty_lots);

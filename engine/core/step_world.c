@@ -71,7 +71,7 @@ static void on_health(tg_core_t *core, const tg_msg_t *in) {
       core->fsm_in.health_ok = health->ok;
       break;
     case TG_HEALTH_CIRCUIT:
-      core->fsm_in.circuit_open = health->value != 0;
+      tg_core_guards_on_health(core, health->value != 0);
       break;
     case TG_HEALTH_JOURNAL:
       core->journal_broken = !health->ok;
@@ -89,7 +89,10 @@ static void on_health(tg_core_t *core, const tg_msg_t *in) {
         tg_core_tell_alarm(core, TG_ALARM_KILL_EMPTY, TG_INSTR_NONE, 0,
                            (int64_t)((core->now_ns - core->kill_ns) / (uint64_t)TG_NS_PER_MS), health->value);
       break;
-    default: /* SYNC: a failed one shows by its age */
+    case TG_HEALTH_SYNC: /* a failed one shows by its age, and to the circuit breaker */
+      if (!health->ok) tg_core_guards_on_sync(core, false);
+      break;
+    default:
       break;
   }
   core->fsm_dirty = 1;
@@ -123,6 +126,7 @@ static void order_timer(tg_core_t *core, tg_order_t *o) {
   uint64_t timeout_ns = ms(core->conf.order_answer_timeout_ms);
   if (o->request != TG_REQUEST_NONE && core->now_ns - o->request_ns >= timeout_ns) {
     core->stats.timeout_cnt++;
+    tg_core_guards_on_venue_error(core);
     tg_ord_ev_t ev = {.now_ns = core->now_ns, .event = TG_OEV_TIMEOUT};
     tg_core_order_event(core, o, &ev);
     return;
@@ -190,6 +194,7 @@ void tg_core_on_timer(tg_core_t *core, const tg_msg_t *in) {
   }
   if (!core->configured) return;
   beat_timer(core);
+  tg_core_guards_timer(core);
   order_timers(core);
   if (core->flatten_cnt > 0) tg_core_flatten_turn(core);
   tg_tickets_on_timer(core);

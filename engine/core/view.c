@@ -42,7 +42,9 @@ static void counters(const tg_core_t *core, tg_view_main_t *out) {
   out->trip_won_cnt = stats->trip_won_cnt;
   out->trip_lost_cnt = stats->trip_lost_cnt;
   for (unsigned i = 0; i < TG_ARRAY_CNT(stats->alarm_cnt); i++) {
-    if (i != TG_ALARM_CMD_DONE && i != TG_ALARM_CMD_REFUSED) out->alarm_sum_cnt += stats->alarm_cnt[i];
+    bool news = i == TG_ALARM_CMD_DONE || i == TG_ALARM_CMD_REFUSED || i == TG_ALARM_RESTART_EQUAL || i == TG_ALARM_FLAT ||
+                i == TG_ALARM_KILL_EMPTY;
+    if (!news) out->alarm_sum_cnt += stats->alarm_cnt[i];
   }
   out->gate_passed_cnt = stats->gate.passed_cnt;
   out->gate_blocked_cnt = stats->gate.blocked_cnt;
@@ -147,9 +149,22 @@ uint32_t tg_core_view_orders(const tg_core_t *core, tg_view_order_t *out, uint32
   uint32_t cnt = 0;
   for (uint32_t idx = core->orders.open_head; idx != TG_ORDER_NIL && cnt < cap; idx = core->orders.order[idx].next) {
     const tg_order_t *o = &core->orders.order[idx];
-    out[cnt++] =
-        (tg_view_order_t){o->client_id, o->order_id, o->px_ticks,    o->qty_lots, o->cum_lots, o->changed_ns, o->instr_idx,
-                          o->state,     o->side,     o->order_flags, o->level,    o->reason,   o->request};
+    out[cnt++] = (tg_view_order_t){.client_id = o->client_id,
+                                   .order_id = o->order_id,
+                                   .px_ticks = o->px_ticks,
+                                   .qty_lots = o->qty_lots,
+                                   .cum_lots = o->cum_lots,
+                                   .changed_ns = o->changed_ns,
+                                   .unknown_ns = tg_order_is_unknown(o) ? o->unknown_ns : 0,
+                                   .ask_cnt = tg_order_is_unknown(o) ? o->ask_cnt : 0,
+                                   .not_found_cnt = o->not_found_cnt,
+                                   .instr_idx = o->instr_idx,
+                                   .state = o->state,
+                                   .side = o->side,
+                                   .order_flags = o->order_flags,
+                                   .level = o->level,
+                                   .reason = o->reason,
+                                   .request = o->request};
   }
   return cnt;
 }
@@ -170,6 +185,7 @@ void tg_core_publish(tg_core_t *core, tg_core_shared_t *shared) {
     tg_core_view_instr(core, i, &instr);
     publish(&shared->instr[i], &instr, sizeof instr);
   }
+  tg_core_publish_gates(core, shared);
   tg_view_order_t order[TG_VIEW_ORDERS];
   uint32_t cnt = tg_core_view_orders(core, order, TG_VIEW_ORDERS);
   for (uint32_t b = 0; b < TG_VIEW_ORDER_LOCKS; b++) {

@@ -18,7 +18,7 @@
 
 #define TG_VIEW_LEVELS 5u
 #define TG_VIEW_ORDER_LOCKS 2u
-#define TG_VIEW_ORDERS_PER_LOCK 60u
+#define TG_VIEW_ORDERS_PER_LOCK 56u
 #define TG_VIEW_ORDERS (TG_VIEW_ORDER_LOCKS * TG_VIEW_ORDERS_PER_LOCK)
 
 /* Counters since start, all instruments. */
@@ -43,8 +43,8 @@ typedef struct tg_core_stats {
   uint64_t cmd_done_cnt, cmd_refused_cnt;
   uint64_t lost_fill_cnt, late_trade_cnt; /* executions that no stream told; that came behind a later one of the instrument */
   uint64_t profile_change_cnt;            /* lines of a venue profile that differ from what is in force */
-  tg_gate_stat_t gate;   /* blocks by bit and reason */
-  tg_route_stat_t route; /* decisions by (decision, reason) */
+  tg_gate_stat_t gate;                    /* blocks by bit and reason */
+  tg_route_stat_t route;                  /* decisions by (decision, reason) */
 } tg_core_stats_t;
 
 typedef struct tg_view_main {
@@ -88,6 +88,8 @@ typedef struct tg_view_order {
   uint64_t client_id;
   int64_t order_id, px_ticks, qty_lots, cum_lots;
   uint64_t changed_ns;
+  uint64_t unknown_ns;             /* since when its outcome is unknown, 0 known */
+  uint32_t ask_cnt, not_found_cnt; /* questions sent since then; answers "no such order" since its last sign of life */
   uint16_t instr_idx;
   uint8_t state, side, order_flags, level, reason, request; /* tg_ord_state_t, ..., tg_why_t, tg_request_t in flight */
 } tg_view_order_t;
@@ -97,10 +99,44 @@ typedef struct tg_view_order_block {
   tg_view_order_t order[TG_VIEW_ORDERS_PER_LOCK];
 } tg_view_order_block_t;
 
+/* Gates of the whole engine: machines, budgets, counters. Times are engine time, 0 none. */
+typedef struct tg_view_guards {
+  uint64_t now_ns, limits_version;
+  uint64_t circuit_state, circuit_error_cnt; /* tg_circuit_t; errors in the window now */
+  uint64_t circuit_probe_ns, circuit_probe_good_cnt, circuit_backoff,
+      circuit_opened_cnt; /* OPEN: probes from; HALF_OPEN: good in a row */
+  uint64_t reject_cnt, reject_storm, reject_until_ns, reject_storm_cnt,
+      reject_post_only_cnt;                                                     /* refusals in a row; 1 in a storm */
+  uint64_t repeat_latched, repeat_fill_cnt, repeat_entry_cnt, repeat_latch_cnt; /* in the window now */
+  uint64_t loss_streak_cnt, loss_until_ns;
+  uint64_t degrade_on, degrade_causes, degrade_changed_ns, degrade_cnt, manual; /* TG_DEGRADE_*; approval must be a person's */
+  uint64_t decision, decision_day_no, decision_version;                         /* TG_DECISION_* as the gate reads it */
+  uint64_t day_no, day_next_ns, day_entry_cnt;
+  int64_t day_notional_e8;
+  uint64_t drawdown_latched;
+  int64_t rate_left[4]; /* by tg_intent_t */
+  uint64_t rate_pause_until_ns;
+  int64_t weight_used, weight_limit, orders_10s_used, orders_10s_limit, orders_min_used, orders_min_limit;
+  uint64_t pass_cnt, block_cnt;
+  uint64_t bit_cnt[TG_GATE_CNT], reason_cnt[TG_REASON_CNT]; /* every set bit; the told reason */
+} tg_view_guards_t;
+
+/* Gates of one instrument. Row i is TG_LIMIT_* i: tg_limit_name, tg_limit_unit; headroom = limit - use. */
+#define TG_VIEW_USE_NONE INT64_MIN /* judged order by order: no running use */
+typedef struct tg_view_gates {
+  uint64_t known, flags, cut_pct; /* TG_GATE_INSTR_*; share left by the degrade policy */
+  uint64_t pass_cnt, block_cnt;
+  int64_t limit[TG_LIMIT_CNT], use[TG_LIMIT_CNT];
+  uint64_t scope[TG_LIMIT_CNT]; /* tg_scope_t whose value won */
+  uint64_t bit_cnt[TG_GATE_CNT], reason_cnt[TG_REASON_CNT];
+} tg_view_gates_t;
+
 #define TG_VIEW_WORDS(type) (sizeof(type) / 8)
 TG_STATIC_ASSERT(sizeof(tg_view_main_t) % 8 == 0 && TG_VIEW_WORDS(tg_view_main_t) <= TG_SEQLOCK_WORDS_MAX, "one seqlock");
 TG_STATIC_ASSERT(sizeof(tg_view_instr_t) % 8 == 0 && TG_VIEW_WORDS(tg_view_instr_t) <= TG_SEQLOCK_WORDS_MAX, "one seqlock");
-TG_STATIC_ASSERT(sizeof(tg_view_order_t) == 56, "seven words");
+TG_STATIC_ASSERT(sizeof(tg_view_guards_t) % 8 == 0 && TG_VIEW_WORDS(tg_view_guards_t) <= TG_SEQLOCK_WORDS_MAX, "one seqlock");
+TG_STATIC_ASSERT(sizeof(tg_view_gates_t) % 8 == 0 && TG_VIEW_WORDS(tg_view_gates_t) <= TG_SEQLOCK_WORDS_MAX, "one seqlock");
+TG_STATIC_ASSERT(sizeof(tg_view_order_t) == 72, "nine words");
 TG_STATIC_ASSERT(TG_VIEW_WORDS(tg_view_order_block_t) <= TG_SEQLOCK_WORDS_MAX, "one seqlock");
 
 /* All zero at the start. */
@@ -108,6 +144,8 @@ typedef struct tg_core_shared {
   tg_seqlock_t main;
   tg_seqlock_t instr[TG_INSTR_MAX];
   tg_seqlock_t orders[TG_VIEW_ORDER_LOCKS];
+  tg_seqlock_t guards;
+  tg_seqlock_t gates[TG_INSTR_MAX]; /* one instrument a publication, in turn */
 } tg_core_shared_t;
 
 /* Copies; 0 or -TG_EAGAIN. */
@@ -122,10 +160,19 @@ typedef struct tg_core_shared {
 TG_VIEW_READER(tg_view_get_main, tg_view_main_t, main)
 TG_VIEW_READER(tg_view_get_instr, tg_view_instr_t, instr[idx])
 TG_VIEW_READER(tg_view_get_orders, tg_view_order_block_t, orders[idx])
+TG_VIEW_READER(tg_view_get_guards, tg_view_guards_t, guards)
+TG_VIEW_READER(tg_view_get_gates, tg_view_gates_t, gates[idx])
 #undef TG_VIEW_READER
 
 TG_MUST_USE static inline int tg_view_read_main(const tg_core_shared_t *shared, tg_view_main_t *out) {
   return tg_view_get_main(shared, 0, out);
+}
+TG_MUST_USE static inline int tg_view_read_guards(const tg_core_shared_t *shared, tg_view_guards_t *out) {
+  return tg_view_get_guards(shared, 0, out);
+}
+/* -TG_EINVAL: no such instrument. */
+TG_MUST_USE static inline int tg_view_read_gates(const tg_core_shared_t *shared, uint16_t instr_idx, tg_view_gates_t *out) {
+  return instr_idx < TG_INSTR_MAX ? tg_view_get_gates(shared, instr_idx, out) : -TG_EINVAL;
 }
 /* -TG_EINVAL: no such instrument. */
 TG_MUST_USE static inline int tg_view_read_instr(const tg_core_shared_t *shared, uint16_t instr_idx, tg_view_instr_t *out) {

@@ -21,10 +21,11 @@
 #define TG_MSG_FORMAT_VERSION 1 /* bump when a layout below changes; the tape header carries it */
 
 /* Message flags (tg_msg_t.flags). */
-#define TG_F_LAST 0x01u         /* MD_LEVELS, MD_DEPTH with no levels: the event is complete */
-#define TG_F_ASK 0x02u          /* MD_LEVELS: these are asks (else bids) */
-#define TG_F_SNAPSHOT 0x04u     /* MD_DEPTH: a snapshot, U == u == lastUpdateId; EX_FILL: told by userTrades, not by a stream */
-#define TG_F_LOST 0x01u         /* EX_FILL with TG_F_SNAPSHOT: found by the periodic comparison while the user session was
+#define TG_F_LAST 0x01u     /* MD_LEVELS, MD_DEPTH with no levels: the event is complete */
+#define TG_F_ASK 0x02u      /* MD_LEVELS: these are asks (else bids) */
+#define TG_F_SNAPSHOT 0x04u /* MD_DEPTH: a snapshot, U == u == lastUpdateId; EX_FILL: told by userTrades, not by a stream */
+#define TG_F_LOST \
+  0x01u                         /* EX_FILL with TG_F_SNAPSHOT: found by the periodic comparison while the user session was \
                                    sound (without: catch-up after an outage or a restart) */
 #define TG_F_SECOND 0x08u       /* second line of a two-line record (CFG_FILTER, OUT_TRIP) */
 #define TG_F_LITE 0x10u         /* EX_FILL from TRADE_LITE: no commission yet */
@@ -246,8 +247,8 @@ typedef struct tg_cfg_symbol {
   char symbol[20]; /* upper case, zero padded */
   char margin_asset[6];
   uint8_t px_dec, qty_dec; /* tg_scale_t.dec */
-  uint8_t allowlisted;
-  uint8_t product; /* tg_product_t */
+  uint8_t allowlisted; /* bit 0 may be traded; bit 1 may take new risk while the degrade policy is on */
+  uint8_t product;     /* tg_product_t */
   uint8_t status;  /* 1 trading */
   uint8_t pad0;
   int64_t px_unit; /* tg_scale_t.unit */

@@ -249,7 +249,8 @@ static int replay_sizes(const char *path, tg_core_cfg_t *cfg, char *err_text, si
   tg_tape_record_t record;
   while (!found && tg_tape_next(tape, &record) == 1) {
     const tg_msg_t *msg = &record.msg;
-    if (msg->kind == TG_CFG_SET && tg_core_conf_apply(&conf, msg->u.cfg_set.key_hash, msg->u.cfg_set.value) != 0)
+    if (msg->kind == TG_CFG_SET && msg->u.cfg_set.scope == TG_SCOPE_ENGINE &&
+        tg_core_conf_apply(&conf, msg->u.cfg_set.key_hash, msg->u.cfg_set.value) != 0)
       continue; /* the core counts it */
     if (msg->kind == TG_CFG_SYMBOL) symbols++;
     if (msg->kind == TG_CFG_DONE) found = true;

@@ -83,7 +83,8 @@ typedef struct tg_strategy_view {
 typedef struct tg_strategy_level {
   int64_t px_ticks, qty_lots; /* when not placed: as far as they were worked out, else 0 */
   uint8_t side, order_flags, tif, reason;
-  uint8_t pad0[4];
+  uint16_t stop_bps; /* distance to the stop of this order (gate bit 24); 0: risk.stop_bps */
+  uint8_t pad0[2];
 } tg_strategy_level_t;
 
 typedef struct tg_strategy_out {

@@ -19,6 +19,11 @@ typedef struct world {
   tg_rate_state_t rate;
   tg_dup_t dup;
   tg_drawdown_t drawdown;
+  tg_rejects_t rejects;
+  tg_day_state_t day;
+  tg_advisory_t advisory;
+  tg_ticket_t ticket;
+  bool other_ticket; /* the ticket keeps its own side; else it is the request's */
   tg_gate_instr_t instr;
   tg_gate_snap_t snap;
   tg_order_req_t req;
@@ -51,6 +56,26 @@ static inline void world_conf(tg_core_conf_t *conf) {
   conf->risk_drawdown_session = 500 * TG_E8;
   conf->risk_drawdown_day = 500 * TG_E8;
   conf->risk_window_until_s = 4102444800;
+  conf->risk_max_concentration_pct = 100;
+  conf->risk_max_positions = 16;
+  conf->risk_stop_bps = 200;
+  conf->risk_max_trade_risk = 500 * TG_E8;
+  conf->risk_max_trade_risk_equity_bps = 1000;
+  conf->risk_day_entries = 1000;
+  conf->risk_day_qty = 1000 * TG_E8;
+  conf->risk_day_notional = 1000000 * TG_E8;
+  conf->risk_repeat_fills = 600;
+  conf->risk_repeat_entries = 300;
+  conf->risk_repeat_window_ms = 60000;
+  conf->risk_reject_max = 10;
+  conf->risk_reject_same_ms = 1000;
+  conf->risk_reject_cooldown_ms = 10000;
+  conf->risk_loss_streak = 50;
+  conf->risk_loss_cooldown_ms = 60000;
+  conf->risk_circuit_errors = 5;
+  conf->risk_circuit_window_ms = 10000;
+  conf->risk_circuit_open_ms = 5000;
+  conf->risk_circuit_probes = 2;
   conf->risk_venue_orders_10s = 300;
   conf->risk_venue_orders_min = 1200;
 }
@@ -84,6 +109,19 @@ static inline void world_filters(tg_filters_t *filters) {
   cr_assert_eq(tg_filters_on_filter(filters, &second, TG_F_SECOND), 0);
 }
 
+static inline void world_wire(world_t *w) {
+  w->snap.instr = &w->instr;
+  w->snap.filters = &w->filters;
+  w->snap.exposure = &w->exposure;
+  w->snap.rate = &w->rate;
+  w->snap.dup = &w->dup;
+  w->snap.drawdown = &w->drawdown;
+  w->snap.rejects = &w->rejects;
+  w->snap.day = &w->day;
+  w->snap.advisory = &w->advisory;
+  w->snap.ticket = &w->ticket;
+}
+
 /* A place of `intent`: buy 0.010 at 61,999.0 under a touch of 62,000.0 / 62,000.1. */
 static inline void world_init(world_t *w, tg_intent_t intent) {
   memset(w, 0, sizeof *w);
@@ -99,6 +137,11 @@ static inline void world_init(world_t *w, tg_intent_t intent) {
   tg_dup_init(&w->dup, 50 * (uint64_t)TG_NS_PER_MS);
   tg_drawdown_init(&w->drawdown, w->conf.risk_drawdown_session, w->conf.risk_drawdown_day);
   tg_drawdown_update(&w->drawdown, NOW_NS, EQUITY_E8, true);
+  tg_rejects_cfg_t rejects = {10, 1000 * (uint64_t)TG_NS_PER_MS, 10000 * (uint64_t)TG_NS_PER_MS};
+  tg_rejects_init(&w->rejects, &rejects);
+  tg_day_init(&w->day, NOW_NS, 0);
+  w->advisory.reach_ticks = INT64_MAX;
+  w->ticket = (tg_ticket_t){.id = 1, .qty_lots = 50000, .expires_ns = NOW_NS + 1, .approved = 1, .side = TG_BUY};
   w->instr.bid_px_ticks = 620000;
   w->instr.ask_px_ticks = 620001;
   w->instr.book_rx_ns = NOW_NS - 1000;
@@ -109,12 +152,7 @@ static inline void world_init(world_t *w, tg_intent_t intent) {
   w->instr.book_state = TG_BOOK_LIVE;
   w->instr.flags = TG_GATE_INSTR_KNOWN | TG_GATE_INSTR_ALLOWLISTED;
   w->snap.now_ns = NOW_NS;
-  w->snap.instr = &w->instr;
-  w->snap.filters = &w->filters;
-  w->snap.exposure = &w->exposure;
-  w->snap.rate = &w->rate;
-  w->snap.dup = &w->dup;
-  w->snap.drawdown = &w->drawdown;
+  world_wire(w);
   w->snap.session_rx_ns = NOW_NS - 1000;
   w->snap.clock_known = 1;
   w->snap.armed = w->snap.mode_sends = w->snap.submit = 1;
@@ -128,7 +166,8 @@ static inline void world_init(world_t *w, tg_intent_t intent) {
   w->req.type = TG_TYPE_LIMIT;
 }
 
-static inline uint64_t world_mask(const world_t *w, uint32_t *subs) {
+static inline uint64_t world_mask(world_t *w, uint32_t *subs) {
+  if (!w->other_ticket) w->ticket.side = w->req.side;
   return tg_gate_mask(&w->req, &w->limits, &w->snap, subs);
 }
 

@@ -138,14 +138,31 @@ Test(limits, zero_is_unset) {
       KEY(max_net_equity_pct, NET_EQUITY),
       KEY(max_leverage, LEVERAGE),
       KEY(drawdown_session, DRAWDOWN_SESSION),
-      KEY(drawdown_day, DRAWDOWN_DAY)
+      KEY(drawdown_day, DRAWDOWN_DAY),
+      KEY(max_concentration_pct, CONCENTRATION),
+      KEY(max_positions, POSITIONS),
+      KEY(stop_bps, STOP),
+      KEY(max_trade_risk, TRADE_RISK),
+      KEY(max_trade_risk_equity_bps, TRADE_RISK_EQUITY),
+      KEY(day_entries, DAY_ENTRIES),
+      KEY(day_qty, DAY_QTY),
+      KEY(day_notional, DAY_NOTIONAL),
+      KEY(repeat_fills, REPEAT_FILLS),
+      KEY(repeat_entries, REPEAT_ENTRIES),
+      KEY(repeat_window_ms, REPEAT_WINDOW),
+      KEY(reject_max, REJECTS),
+      KEY(loss_streak, LOSS_STREAK),
+      KEY(loss_cooldown_ms, LOSS_COOLDOWN),
+      KEY(circuit_errors, CIRCUIT_ERRORS),
+      KEY(circuit_window_ms, CIRCUIT_WINDOW)
 #undef KEY
   };
   cr_assert_eq(TG_ARRAY_CNT(keys), TG_LIMIT_CNT);
-  const uint32_t exits_need_not = 1u << TG_LIMIT_COLLAR_ENTRY | 1u << TG_LIMIT_OPEN_ORDERS | 1u << TG_LIMIT_OPEN_ORDERS_INSTR |
-                                  1u << TG_LIMIT_IN_FLIGHT | 1u << TG_LIMIT_POSITION | 1u << TG_LIMIT_GROSS |
-                                  1u << TG_LIMIT_GROSS_EQUITY | 1u << TG_LIMIT_NET | 1u << TG_LIMIT_NET_EQUITY |
-                                  1u << TG_LIMIT_LEVERAGE | 1u << TG_LIMIT_DRAWDOWN_SESSION | 1u << TG_LIMIT_DRAWDOWN_DAY;
+  /* an exit needs what bounds the order itself; nothing that counts entries, exposure or failures */
+  const uint64_t exits_need =
+      UINT64_C(1) << TG_LIMIT_ORDER_QTY | UINT64_C(1) << TG_LIMIT_ORDER_NOTIONAL | UINT64_C(1) << TG_LIMIT_COLLAR_EXIT |
+      UINT64_C(1) << TG_LIMIT_MD_AGE | UINT64_C(1) << TG_LIMIT_MARK_AGE | UINT64_C(1) << TG_LIMIT_SESSION_AGE |
+      UINT64_C(1) << TG_LIMIT_CLOCK_BOUND | UINT64_C(1) << TG_LIMIT_RATE_S | UINT64_C(1) << TG_LIMIT_RATE_MIN;
   for (unsigned i = 0; i < TG_ARRAY_CNT(keys); i++) {
     for (int value = -1; value <= 0; value++) {
       world_t w;
@@ -154,10 +171,10 @@ Test(limits, zero_is_unset) {
       cr_assert_eq(w.limits.unset, 0);
       memcpy((char *)&w.conf + keys[i].offset, &(int64_t){value}, sizeof(int64_t));
       tg_limits_make(&w.limits, &w.conf, &w.filters);
-      cr_assert_eq(w.limits.unset, 1u << keys[i].limit, "%s", tg_limit_name(keys[i].limit));
+      cr_assert_eq(w.limits.unset, UINT64_C(1) << keys[i].limit, "%s", tg_limit_name(keys[i].limit));
       uint64_t mask = world_mask(&w, &subs);
       cr_assert_eq(tg_gate_lowest(mask), TG_GATE_LIMITS);
-      bool exit_needs = !(exits_need_not >> keys[i].limit & 1u);
+      bool exit_needs = exits_need >> keys[i].limit & 1u;
       cr_assert_eq(w.limits.unset_for[TG_INTENT_REDUCE_RISK], exit_needs);
       cr_assert_eq(w.limits.unset_for[TG_INTENT_CANCEL], 0);
       world_init(&w, TG_INTENT_REDUCE_RISK);
@@ -182,5 +199,5 @@ Test(limits, absurd_settings_stay_in_range) {
   cr_assert_eq(w.limits.max_order_qty_lots, INT64_MAX / 100000);
   for (size_t i = 0; i < sizeof w.conf / sizeof *at; i++) at[i] = INT64_MIN;
   tg_limits_make(&w.limits, &w.conf, &w.filters);
-  cr_assert_eq(w.limits.unset, (1u << TG_LIMIT_CNT) - 1);
+  cr_assert_eq(w.limits.unset, (UINT64_C(1) << TG_LIMIT_CNT) - 1);
 }

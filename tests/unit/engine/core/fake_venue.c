@@ -128,6 +128,10 @@ static void fill(fv_t *fv, fv_order_t *o, int64_t qty) {
   tg_msg_init(&msg, TG_EX_FILL, 0, 0);
   msg.flags = (uint8_t)(TG_F_MAKER | (o->side == TG_SELL ? TG_F_ASK : 0));
   msg.u.ex_fill = (tg_ex_fill_t){.client_id = o->client_id, .trade_id = ++fv->trade_id, .px_ticks = px, .qty_lots = qty};
+  cr_assert(fv->trade_id <= FV_TRADES);
+  fv->trade[fv->trade_id - 1] = msg;
+  fv->trade[fv->trade_id - 1].u.ex_fill.commission_e8 = commission;
+  fv->trade[fv->trade_id - 1].u.ex_fill.realised_e8 = rp;
   if (chance(fv, fv->faults.fill_dropped)) return;
   if (chance(fv, fv->faults.lite)) {
     tg_msg_t lite = msg;
@@ -145,9 +149,42 @@ static bool would_take(const fv_t *fv, int side, int64_t px) {
   return side == TG_BUY ? px >= fv->ask : px <= fv->bid;
 }
 
+/* Takes at the touch what it may, ends with the rest. */
+static void do_ioc(fv_t *fv, const tg_out_order_t *req, bool silent, bool unknown) {
+  fv_order_t *o = &fv->order[fv->order_cnt++];
+  fv->ioc_cnt++;
+  cr_assert(req->order_flags & TG_ORDER_REDUCE_ONLY);
+  cr_assert((req->side == TG_SELL ? fv->pos : -fv->pos) >= req->qty_lots, "reduce-only would open a position");
+  *o = (fv_order_t){.client_id = req->client_id,
+                    .order_id = ++fv->next_order_id,
+                    .px = req->side == TG_BUY ? fv->ask : fv->bid,
+                    .qty = req->qty_lots,
+                    .made_ns = fv->now_ns,
+                    .side = req->side,
+                    .status = TG_STATUS_NEW,
+                    .open = 1};
+  stream_order(fv, o, TG_EXEC_NEW);
+  int64_t qty = fv->faults.ioc_none || !would_take(fv, req->side, req->px_ticks) ? 0
+                : fv->faults.ioc_part                                            ? (req->qty_lots + 2) / 3
+                                                                                 : req->qty_lots;
+  if (!silent)
+    answer(fv, req, TG_REQUEST_PLACE, TG_OUTCOME_CONFIRMED, 0, o);
+  else if (unknown)
+    answer(fv, req, TG_REQUEST_PLACE, TG_OUTCOME_UNKNOWN, -1007, NULL);
+  if (qty > 0) fill(fv, o, qty);
+  if (!o->open) return;
+  o->open = 0;
+  o->status = TG_STATUS_EXPIRED;
+  stream_order(fv, o, TG_EXEC_EXPIRED);
+}
+
 static void do_place(fv_t *fv, const tg_out_order_t *req, bool silent, bool unknown) {
   if (find(fv, req->client_id) != NULL) cr_assert_fail("a client id was sent twice");
   cr_assert(fv->order_cnt < FV_ORDERS);
+  if (req->tif == TG_TIF_IOC) {
+    do_ioc(fv, req, silent, unknown);
+    return;
+  }
   if (would_take(fv, req->side, req->px_ticks)) {
     if (!silent)
       answer(fv, req, TG_REQUEST_PLACE, TG_OUTCOME_REFUSED, -5022, NULL);
@@ -298,12 +335,22 @@ static void take_output(fv_t *fv, const tg_msg_t *msg) {
   }
 }
 
+void fv_user_trades(fv_t *fv, uint64_t from_id, uint8_t flags) {
+  uint64_t at = fv->now_ns + delay(fv);
+  for (uint64_t id = from_id < 1 ? 1 : from_id; id <= fv->trade_id; id++) {
+    tg_msg_t msg = fv->trade[id - 1];
+    msg.flags |= (uint8_t)(TG_F_SNAPSHOT | flags);
+    deliver(fv, at, &msg);
+  }
+}
+
 void fv_feed(fv_t *fv, const tg_msg_t *in) {
+  if (fv->core == NULL) return; /* between two lives */
   tg_msg_batch_t out = {fv->out_mem, 0, 512};
   tg_msg_t msg = *in;
   if (msg.ts_ns == 0) msg.ts_ns = fv->now_ns;
   cr_assert_eq(tg_core_step(fv->core, &msg, &out), 0);
-  for (uint32_t i = 0; i < out.cnt; i++) tg_chain_add(&fv->chain, &out.msg[i], sizeof out.msg[i]);
+  for (uint32_t i = 0; i < out.cnt && !fv->no_digest; i++) tg_chain_add(&fv->chain, &out.msg[i], sizeof out.msg[i]);
   fv->out_cnt += out.cnt;
   if (fv->after_step != NULL) fv->after_step(fv, &msg, &out);
   for (uint32_t i = 0; i < out.cnt; i++) {
@@ -399,6 +446,7 @@ static void snapshot(fv_t *fv) {
     const fv_order_t *o = &fv->order[i];
     if (!o->open) continue;
     tg_msg_init(&msg, TG_ACC_ORDER, 0, 0);
+    if (o->foreign) msg.flags = TG_F_FOREIGN;
     msg.u.acc_order = (tg_acc_order_t){.client_id = o->client_id,
                                        .order_id = o->order_id,
                                        .px_ticks = o->px,
@@ -495,23 +543,15 @@ static void config(fv_t *fv) {
   fv_conf(fv, "fsm.tox_extreme", 70 * TG_E8);
   fv_conf(fv, "risk.drawdown_session", INT64_C(50000) * TG_E8);
   fv_conf(fv, "risk.drawdown_day", INT64_C(50000) * TG_E8);
+  /* machines that would stop a core that is tormented on purpose; test_guards.c sets them for itself */
+  fv_conf(fv, "risk.circuit_errors", 10000);
+  fv_conf(fv, "risk.repeat_fills", 1000000);
+  fv_conf(fv, "risk.repeat_entries", 1000000);
+  fv_conf(fv, "risk.reject_max", 10000);
+  fv_conf(fv, "risk.loss_streak", 10000);
 }
 
-void fv_open(fv_t *fv, uint64_t seed, const fv_faults_t *faults, uint8_t poison) {
-  memset(fv, 0, sizeof *fv);
-  tg_rng_seed(&fv->rng, seed);
-  if (faults != NULL) fv->faults = *faults;
-  if (fv->faults.delay_us_max == 0) fv->faults.delay_us_max = 3000;
-  fv->now_ns = START_NS;
-  fv->bid = fv->depth_bid = 600000;
-  fv->ask = fv->depth_ask = 600001;
-  fv->update_id = 1000;
-  fv->stride = 60;
-  fv->order = aligned_alloc(64, FV_ORDERS * sizeof *fv->order); /* clang moves these structs with aligned instructions */
-  fv->queue = aligned_alloc(64, FV_QUEUE * sizeof *fv->queue);
-  memset(fv->order, 0, FV_ORDERS * sizeof *fv->order);
-  memset(fv->queue, 0, FV_QUEUE * sizeof *fv->queue);
-  tg_chain_init(&fv->chain, "test");
+static void core_open(fv_t *fv, uint8_t poison) {
   tg_core_conf_t conf;
   tg_core_conf_defaults(&conf);
   tg_core_cfg_t cfg = tg_core_cfg_make(&conf, 1);
@@ -530,6 +570,44 @@ void fv_open(fv_t *fv, uint64_t seed, const fv_faults_t *faults, uint8_t poison)
   config(fv);
 }
 
+void fv_open(fv_t *fv, uint64_t seed, const fv_faults_t *faults, uint8_t poison) {
+  memset(fv, 0, sizeof *fv);
+  tg_rng_seed(&fv->rng, seed);
+  if (faults != NULL) fv->faults = *faults;
+  if (fv->faults.delay_us_max == 0) fv->faults.delay_us_max = 3000;
+  fv->now_ns = START_NS;
+  fv->bid = fv->depth_bid = 600000;
+  fv->ask = fv->depth_ask = 600001;
+  fv->update_id = 1000;
+  fv->stride = 60;
+  fv->order = aligned_alloc(64, FV_ORDERS * sizeof *fv->order); /* clang moves these structs with aligned instructions */
+  fv->queue = aligned_alloc(64, FV_QUEUE * sizeof *fv->queue);
+  memset(fv->order, 0, FV_ORDERS * sizeof *fv->order);
+  memset(fv->queue, 0, FV_QUEUE * sizeof *fv->queue);
+  fv->trade = aligned_alloc(64, FV_TRADES * sizeof *fv->trade);
+  fv->epoch = 7;
+  fv->next_trades_ns = UINT64_MAX;
+  tg_chain_init(&fv->chain, "test");
+  core_open(fv, poison);
+}
+
+void fv_reopen(fv_t *fv, uint8_t poison) {
+  fv->epoch++;
+  core_open(fv, poison);
+}
+
+void fv_drop(fv_t *fv) {
+  free(fv->arena.base);
+  fv->arena.base = NULL;
+  fv->core = NULL;
+  fv->want_gen = 0;
+  fv->next_trades_ns = UINT64_MAX;
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < fv->queue_cnt; i++) {
+    if (fv->queue[i].is_request && chance(fv, 500)) fv->queue[kept++] = fv->queue[i];
+  }
+  fv->queue_cnt = kept;
+}
 static void link_up(fv_t *fv, tg_session_t session, bool up) {
   tg_msg_t msg;
   tg_msg_init(&msg, TG_LINK, TG_INSTR_NONE, fv->now_ns);
@@ -540,10 +618,8 @@ static void link_up(fv_t *fv, tg_session_t session, bool up) {
 void fv_remember(fv_t *fv) {
   tg_msg_t msg;
   tg_msg_init(&msg, TG_RESTORE_POS, 0, fv->now_ns);
-  msg.u.restore_pos = (tg_out_position_t){.qty_lots = fv->pos,
-                                          .cost_e8 = fv->cost_e8,
-                                          .realised_e8 = fv->realised_e8,
-                                          .commission_e8 = fv->commission_e8};
+  msg.u.restore_pos = (tg_out_position_t){
+      .qty_lots = fv->pos, .cost_e8 = fv->cost_e8, .realised_e8 = fv->realised_e8, .commission_e8 = fv->commission_e8};
   fv_feed(fv, &msg);
   tg_msg_init(&msg, TG_RESTORE_DONE, TG_INSTR_NONE, fv->now_ns);
   msg.u.restore_done = (tg_restore_done_t){.from_epoch = 6, .position_cnt = 1};
@@ -553,7 +629,7 @@ void fv_remember(fv_t *fv) {
 void fv_start(fv_t *fv) {
   tg_msg_t msg;
   tg_msg_init(&msg, TG_CFG_DONE, TG_INSTR_NONE, fv->now_ns);
-  msg.u.cfg_done.timer_no = 7;
+  msg.u.cfg_done.timer_no = fv->epoch;
   fv_feed(fv, &msg);
   tg_msg_init(&msg, TG_HEALTH, TG_INSTR_NONE, fv->now_ns);
   msg.u.health = (tg_health_t){.what = TG_HEALTH_START, .ok = 1};
@@ -569,6 +645,7 @@ void fv_close(fv_t *fv) {
   free(fv->arena.base);
   free(fv->order);
   free(fv->queue);
+  free(fv->trade);
 }
 
 static void walk(fv_t *fv) {
@@ -629,7 +706,11 @@ void fv_run(fv_t *fv, uint64_t ns) {
       send_simple(fv, TG_TIMER);
       fv->next_timer_ns = fv->now_ns + 10 * MS;
     }
-    if (fv->now_ns >= fv->next_sync_ns) {
+    if (fv->now_ns >= fv->next_trades_ns) {
+      fv->next_trades_ns = fv->now_ns + 1000 * MS;
+      fv_user_trades(fv, fv->trade_id > 200 ? fv->trade_id - 200 : 1, TG_F_LOST);
+    }
+    if (fv->now_ns >= fv->next_sync_ns && fv->core != NULL) {
       fv->next_sync_ns = fv->halt_sync ? UINT64_MAX : fv->now_ns + 2000 * MS;
       snapshot(fv);
     }

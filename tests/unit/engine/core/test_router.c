@@ -38,7 +38,7 @@ static void make(desk_t *d) {
   cr_assert_eq(tg_filters_on_symbol(&d->filters, &symbol), 0);
   cr_assert_eq(tg_filters_on_filter(&d->filters, &first, 0), 0);
   cr_assert_eq(tg_filters_on_filter(&d->filters, &second, TG_F_SECOND), 0);
-  tg_route_order_t order = {619990, 10, TG_BUY, TG_TYPE_LIMIT, TG_TIF_GTX, TG_ORDER_POST_ONLY, {0}};
+  tg_route_order_t order = {619990, 10, TG_BUY, TG_TYPE_LIMIT, TG_TIF_GTX, TG_ORDER_POST_ONLY, 0, {0}};
   d->in.desired = d->in.existing = order;
   d->in.filters = &d->filters;
   d->in.bid_px_ticks = 620000;
