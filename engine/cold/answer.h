@@ -19,6 +19,9 @@ typedef struct tg_question {
   uint64_t now_ns;
   const char *arg[TG_ANSWER_ARGS];
   size_t arg_cnt;
+  uint8_t role; /* of who asks */
+  uint32_t uid;
+  tg_msg_t *out_cmd; /* an answer that is a command: filled, and NULL returned */
 } tg_question_t;
 
 typedef json_t *(*tg_answer_fn)(const tg_question_t *question);
@@ -36,6 +39,12 @@ json_t *tg_answer_alarms(const tg_question_t *question);
 json_t *tg_answer_config(const tg_question_t *question);
 json_t *tg_answer_version(const tg_question_t *question);
 json_t *tg_answer_help(const tg_question_t *question);
+json_t *tg_answer_intents_list(const tg_question_t *question);
+json_t *tg_answer_intents_preview(const tg_question_t *question);
+json_t *tg_answer_intents_show(const tg_question_t *question);
+json_t *tg_answer_intents_approve(const tg_question_t *question);
+json_t *tg_answer_intents_reject(const tg_question_t *question);
+json_t *tg_answer_intents_reconcile(const tg_question_t *question);
 
 /* {"ok":true,"verb":...,"mode":...}; the others add to it. */
 json_t *tg_answer_begin(const tg_question_t *question);

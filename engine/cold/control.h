@@ -37,6 +37,7 @@ typedef struct tg_control_cfg {
   const tg_mirror_t *mirror;
   const tg_cold_names_t *names;
   const tg_conf_t *conf; /* for `config`; NULL: not available */
+  struct tg_intents *intents; /* NULL: off */
   uint8_t mode;          /* tg_mode_t */
   uint64_t epoch, started_ns;
   const char *engine; /* version and commit */

@@ -4,7 +4,7 @@
 
 #include "engine/cold/answer.h"
 
-enum arg_kind { ARG_NO, ARG_OPT, ARG_SYM, ARG_OPTSYM, ARG_CNT };
+enum arg_kind { ARG_NO, ARG_OPT, ARG_SYM, ARG_OPTSYM, ARG_CNT, ARG_ANY };
 
 const tg_control_row_t tg_control_rows[] = {
 #define V(word, handler, role, verb, arg_kind, args, help) {word, args, help, TG_ROLE_##role, TG_VERB_##verb, ARG_##arg_kind},
@@ -112,7 +112,7 @@ static const char *check_args(const tg_control_row_t *row, size_t cnt) {
   bool reason = row->arg_kind == ARG_OPT && row->verb != TG_VERB_NONE;
   if (row->arg_kind == ARG_NO && cnt > 0) return "this verb takes no argument";
   if (row->arg_kind == ARG_SYM && cnt != 1) return "this verb takes one symbol";
-  if (!reason && cnt > 1) return "too many arguments";
+  if (!reason && row->arg_kind != ARG_ANY && cnt > 1) return "too many arguments";
   return NULL;
 }
 
@@ -161,7 +161,7 @@ json_t *tg_control_answer(const tg_control_cfg_t *cfg, uint8_t role, uint32_t ui
     snprintf(text, sizeof text, "needs the role %s; uid %u has %s", tg_role_name(row->role), uid, tg_role_name(role));
     return tg_answer_error(-TG_EPERM, text);
   }
-  tg_question_t question = {.cfg = cfg, .row = row, .now_ns = now_ns};
+  tg_question_t question = {.cfg = cfg, .row = row, .now_ns = now_ns, .role = role, .uid = uid, .out_cmd = out_cmd};
   for (size_t i = used; i < request.word_cnt && question.arg_cnt < TG_ANSWER_ARGS; i++)
     question.arg[question.arg_cnt++] = request.word[i];
   const char *wrong = check_args(row, question.arg_cnt);

@@ -282,6 +282,7 @@ tg_control_cfg_t tg_run_control_cfg(tg_engine_t *engine) {
                             .mirror = e->cold.mirror,
                             .names = &tg_run_names,
                             .conf = &e->conf,
+                            .intents = e->cold.intents,
                             .mode = (uint8_t)(e->conf.engine_mode + 1),
                             .epoch = e->epoch,
                             .started_ns = e->started_ns,

@@ -114,7 +114,9 @@ void ctl_show(const json_t *answer) {
   if (!json_is_true(json_object_get(answer, "ok"))) {
     const char *error = json_string_value(json_object_get(answer, "error"));
     const char *code = json_string_value(json_object_get(answer, "code"));
+    json_t *differences = json_object_get(answer, "differences");
     fprintf(stderr, "tickgatectl: [%s] %s (%s)\n", mode ? mode : "?", error ? error : "the engine said no", code ? code : "?");
+    if (json_array_size(differences) > 0) show_table(differences, 2);
     return;
   }
   const char *command = json_string_value(json_object_get(answer, "command"));

@@ -126,6 +126,7 @@ Test(control, every_question_is_answered) {
   int fd = dial(&door);
   for (size_t i = 0; i < tg_control_row_cnt; i++) {
     if (tg_control_rows[i].verb != TG_VERB_NONE) continue;
+    if (strncmp(tg_control_rows[i].word, "intents ", 8) == 0) continue; /* a store is needed: test_answer_intents.c */
     char line[64];
     snprintf(line, sizeof line, "%s\n", tg_control_rows[i].word);
     json_t *answer = ask(&door, fd, line);
