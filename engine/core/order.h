@@ -72,15 +72,15 @@ typedef struct tg_order {
   int16_t venue_code; /* of the last refusal */
   uint8_t state;      /* tg_ord_state_t; written by tg_order_apply only */
   uint8_t side, order_flags, tif, type;
-  uint8_t level, reason; /* strategy's level (255 none) and why it wanted the order */
-  uint8_t request;       /* tg_request_t of the mutation in flight, NONE */
-  uint8_t query_open;    /* a question is unanswered */
-  uint8_t query_want;    /* a question must be asked at the next chance */
-  uint8_t told_off;      /* alarms already raised for this order, TG_ORDER_TOLD_* */
-  uint8_t listed_ended;  /* in the ended list */
-  uint8_t no_amend;      /* the venue takes no more amends of it */
-  tg_reserve_t reserve;  /* its share of the exposure */
-  uint64_t ticket_id;    /* intent that it belongs to (tickets.h); 0 none */
+  uint8_t level, reason;                        /* strategy's level (255 none) and why it wanted the order */
+  uint8_t request;                              /* tg_request_t of the mutation in flight, NONE */
+  uint8_t query_open;                           /* a question is unanswered */
+  uint8_t query_want;                           /* a question must be asked at the next chance */
+  uint8_t told_off;                             /* alarms already raised for this order, TG_ORDER_TOLD_* */
+  uint8_t listed_ended;                         /* in the ended list */
+  uint8_t no_amend;                             /* the venue takes no more amends of it */
+  tg_reserve_t reserve;                         /* its share of the exposure */
+  uint64_t ticket_id;                           /* intent that it belongs to (tickets.h); 0 none */
   int64_t ticket_held_lots, ticket_filled_lots; /* what that intent counts of it */
 } tg_order_t;
 

@@ -359,8 +359,10 @@ static void on_order(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in
                     .cum_lots = told->cum_qty_lots,
                     .event = (uint8_t)event_of_stream(told)};
   if (told->status == TG_STATUS_OTHER) ev.event = TG_OEV_STRAY; /* its numbers count, its word does not */
-  if (word && tg_order_is_open(o)) o->query_want = 1;           /* ask for the truth */
   tg_core_order_event(core, o, &ev);
+  if (!word || !tg_order_is_open(o)) return;
+  o->query_want = 1; /* ask for the truth */
+  (void)tg_core_query(core, o);
 }
 
 /* ---- answers ---- */

@@ -537,6 +537,7 @@ static void config(fv_t *fv) {
   fv_conf(fv, "engine.mode", TG_MODE_SIM - 1);
   fv_conf(fv, "engine.armed", 1);
   fv_conf(fv, "fsm.cooldown_ms", 200);
+  fv_conf(fv, "risk.circuit_errors", 10000); /* a venue that loses answers is the point of these tests */
   fv_conf(fv, "fsm.tox_low", 50 * TG_E8);
   fv_conf(fv, "fsm.tox_mid", 50 * TG_E8);
   fv_conf(fv, "fsm.tox_high", 60 * TG_E8);

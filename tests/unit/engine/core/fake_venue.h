@@ -12,11 +12,13 @@
 
 #define FV_ORDERS 65536
 #define FV_QUEUE 8192
+#define FV_TRADES 65536
 #define FV_TICK_LOT_E8 INT64_C(10000) /* tick 0.1, lot 0.001 */
 
 typedef struct fv_faults { /* chances in 1/1000 */
   unsigned reply_lost, request_lost, unknown, repeat, lite, fill_dropped, forget, cancel_by_venue;
   unsigned delay_us_max;
+  bool ioc_part, ioc_none; /* an IOC order gets a third, nothing */
 } fv_faults_t;
 
 typedef struct fv_order {
@@ -25,6 +27,7 @@ typedef struct fv_order {
   uint64_t made_ns;
   uint8_t side, status, open;
   bool forgotten; /* queries say -2013 for a while */
+  bool foreign;   /* a stranger's */
 } fv_order_t;
 
 typedef struct fv_event {
@@ -47,9 +50,13 @@ typedef struct fv {
   uint32_t order_cnt;
   fv_event_t *queue;
   uint32_t queue_cnt;
+  tg_msg_t *trade; /* every execution, in order; trade id = index + 1 */
+  uint32_t epoch;  /* of fv_start; 7 unless told */
+  bool no_digest;
+  uint64_t next_trades_ns; /* periodic comparison (userTrades), UINT64_MAX never */
   /* the venue's own accounts */
   int64_t pos, cost_e8, realised_e8, commission_e8, bought, sold;
-  uint64_t fill_cnt, place_cnt, amend_cnt, cancel_cnt, query_cnt, sync_cnt, cancel_all_cnt;
+  uint64_t fill_cnt, place_cnt, amend_cnt, cancel_cnt, query_cnt, sync_cnt, cancel_all_cnt, ioc_cnt;
   int64_t stride;    /* ticks of the walk, 60 unless told */
   uint32_t want_gen; /* a depth snapshot was asked for */
   bool halt_sync;    /* no account snapshots but the ones asked for */
@@ -68,6 +75,13 @@ void fv_start(fv_t *fv);
 /* Before fv_start: the core is told the venue's own position, as a store would remember it, and RESTORE_DONE. */
 void fv_remember(fv_t *fv);
 void fv_close(fv_t *fv);
+/* The core is gone, with everything on its way to it; of what was on its way to the venue about half arrives. The venue lives
+ * on. */
+void fv_drop(fv_t *fv);
+/* A new core for the same venue: as after fv_open. */
+void fv_reopen(fv_t *fv, uint8_t poison);
+/* userTrades: executions from that id on, as EX_FILL with TG_F_SNAPSHOT | flags, all in one answer. */
+void fv_user_trades(fv_t *fv, uint64_t from_id, uint8_t flags);
 /* One message to the core; its requests are queued. */
 void fv_feed(fv_t *fv, const tg_msg_t *msg);
 /* Lets `ns` of time pass: market moves, deliveries, timers. */
