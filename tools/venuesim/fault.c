@@ -88,15 +88,23 @@ static void cid_of(const vs_req *r, int cls, char out[VS_CID_BYTES]) {
   }
 }
 
-static void note_treated(vs_venue *v, const vs_rule *rule, const char *cid) {
+static int note_treated(vs_venue *v, const vs_rule *rule, const char *cid) {
   vs_faults *f = v->fault;
   vs_fault_count(v, rule);
   if (f->treated_cnt == VS_TREATED_CNT) {
-    return;
+    return -1;
   }
   (void)snprintf(f->treated[f->treated_cnt].cid, VS_CID_BYTES, "%s", cid);
   f->treated[f->treated_cnt].label = rule->label;
-  f->treated[f->treated_cnt++].t = since_start(f) / 1000;
+  f->treated[f->treated_cnt].t = since_start(f) / 1000;
+  return f->treated_cnt++;
+}
+
+void vs_fault_done(vs_venue *v, int row, int rc, const vs_reject *rej) {
+  if (row >= 0) {
+    v->fault->treated[row].done = true;
+    v->fault->treated[row].code = rc == 0 ? 0 : rej->code;
+  }
 }
 
 static bool request_fits(const vs_req *r, const vs_rule *rule, int cls, bool is_signed, const char *cid) {
@@ -154,6 +162,9 @@ static int treat(vs_req *r, const vs_rule *rule, vs_handler fn, const char *cid)
       rc = fn(r);
       break;
   }
+  if (a->how_do != VS_DO_NO && a->how_do != VS_DO_LATE) {
+    vs_fault_done(r->v, r->treated, rc, &r->rej);
+  }
   if (a->reply == VS_REPLY_ERROR) {
     return vs_refuse(&r->rej, a->http != 0 ? a->http : 400, a->code, "%s",
                      a->text[0] != '\0' ? a->text : "Refused by the script.");
@@ -186,11 +197,9 @@ int vs_fault_run(vs_req *r, vs_handler fn, int cls, bool is_signed) {
   if (hide != NULL && cid[0] != '\0') { /* before its first event */
     r->v->hide_until = vs_mono_us() + hide->a.for_us;
     r->v->hide_quiet = hide->a.quiet;
-    note_treated(r->v, hide, cid);
+    (void)note_treated(r->v, hide, cid);
   }
-  if (how != NULL) {
-    note_treated(r->v, how, cid);
-  }
+  r->treated = how != NULL ? note_treated(r->v, how, cid) : -1;
   int rc = how != NULL ? treat(r, how, fn, cid) : fn(r);
   r->v->hide_until = 0;
   return rc;
@@ -513,6 +522,9 @@ void vs_fault_json_treated(vs_venue *v, vs_buf *b) {
     const char *cid = f->treated[k].cid;
     vs_buf_f(b, "%s{\"accepted\":%d,\"cid\":", k > 0 ? "," : "", cid[0] != '\0' ? vs_order_times(v, cid) : 0);
     vs_buf_json(b, cid);
+    if (f->treated[k].done) {
+      vs_buf_f(b, ",\"code\":%d", f->treated[k].code);
+    }
     int32_t slot = cid[0] != '\0' ? vs_order_by_cid(v, cid, false) : VS_NONE;
     vs_buf_f(b, ",\"fault\":\"%s\",\"ms\":%lld,\"status\":\"%s\"}", f->label[f->treated[k].label].name,
              (long long)f->treated[k].t, slot != VS_NONE ? vs_status_name[v->order[slot].status] : "");

@@ -114,6 +114,8 @@ typedef struct vs_faults {
     char cid[VS_CID_BYTES];
     int label;
     int64_t t;
+    bool done; /* it was carried out, by then or later */
+    int code;  /* ... and refused with this, or 0 */
   } treated[VS_TREATED_CNT];
   int treated_cnt;
   vs_ban ban[VS_BAN_CNT];
@@ -155,6 +157,8 @@ void vs_fault_gone(vs_venue *v, vs_sess *s);
 bool vs_fault_due(vs_faults *f, vs_rule *r);
 /* Counts a fault by rule. */
 void vs_fault_count(vs_venue *v, const vs_rule *rule);
+/* A treated request (row >= 0) was carried out after all. */
+void vs_fault_done(vs_venue *v, int row, int rc, const vs_reject *rej);
 /* Parts of the report: keys in byte order, each with its comma behind. */
 void vs_fault_json_bans(vs_venue *v, vs_buf *b);
 void vs_fault_json_events(vs_venue *v, vs_buf *b);

@@ -24,7 +24,7 @@ struct vs_job {
   vs_handler fn;
   bool ws_api, limits;
   char *id, *extra;
-  int status;
+  int status, treated;
 };
 
 static void fire(vs_timer *t) {
@@ -165,6 +165,7 @@ static void run_request(vs_job *job) {
   vs_buf_init(&extra, 4096);
   vs_buf_s(&extra, "");
   int rc = job->fn(&r);
+  vs_fault_done(v, job->treated, rc, &r.rej);
   if (still(job) && job->ws_api) {
     vs_api_answer(v, &r, rc, job->id, job->limits);
     vs_send(job->s, v->reply.p, v->reply.len);
@@ -183,6 +184,7 @@ void vs_job_run(vs_venue *v, vs_req *r, vs_params *params, vs_sess *s, const cha
   job->params = *params;
   *params = (vs_params){.cnt = 0};
   job->fn = r->later;
+  job->treated = r->treated;
   job->ws_api = r->ws_api;
   job->limits = limits;
   job->id = keep(id, strlen(id));

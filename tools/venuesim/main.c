@@ -42,6 +42,7 @@ static const char help_text[] =
     "  --speed N                time factor of the flow, 0.01..1000 (1)\n"
     "  --symbol NAME            BTCUSDT or ETHUSDT (BTCUSDT)\n"
     "  --balance N              USDT in the account at the start (10000)\n"
+    "  --limits N               rate limits N times the venue's (1)\n"
     "  --seconds N              stop after N seconds (3600)\n"
     "  --ready FILE             written when listening: {\"port\":N,\"pid\":N}\n"
     "  --report FILE            written on exit: position, orders, P&L, counters\n"
@@ -70,6 +71,7 @@ enum {
   O_SPEED,
   O_SYMBOL,
   O_BALANCE,
+  O_LIMITS,
   O_SECONDS,
   O_READY,
   O_REPORT,
@@ -93,6 +95,7 @@ static const struct option long_options[] = {{"listen", 1, NULL, O_LISTEN},
                                              {"speed", 1, NULL, O_SPEED},
                                              {"symbol", 1, NULL, O_SYMBOL},
                                              {"balance", 1, NULL, O_BALANCE},
+                                             {"limits", 1, NULL, O_LIMITS},
                                              {"seconds", 1, NULL, O_SECONDS},
                                              {"ready", 1, NULL, O_READY},
                                              {"report", 1, NULL, O_REPORT},
@@ -179,6 +182,9 @@ static int set_option(vs_opts *o, int opt, const char *arg) {
     case O_BALANCE:
       ok = vs_dec_parse(arg, &o->balance, NULL) == 0 && o->balance > 0 && o->balance <= 1000000000 * VS_E8;
       break;
+    case O_LIMITS:
+      ok = number(arg, 1, 1000, &o->limits);
+      break;
     case O_SECONDS:
       ok = number(arg, 1, 86400 * 7, &o->seconds);
       break;
@@ -199,6 +205,7 @@ static int parse(vs_opts *o, int argc, char **argv) {
                  .symbol = "BTCUSDT",
                  .speed = 1.0,
                  .balance = 10000 * VS_E8,
+                 .limits = 1,
                  .seconds = 3600,
                  .funding_s = 28800,
                  .listen_key_s = 3600};

@@ -94,11 +94,12 @@ static void symbol_json(const vs_symbol *s, const vs_rules *r, vs_buf *out) {
 void vs_exchange_info(vs_venue *v, vs_buf *out) {
   vs_buf_f(out,
            "{\"timezone\":\"UTC\",\"serverTime\":%lld,\"futuresType\":\"U_MARGINED\",\"rateLimits\":["
-           "{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":2400},"
-           "{\"rateLimitType\":\"ORDERS\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":1200},"
-           "{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,\"limit\":300}],\"exchangeFilters\":[],"
+           "{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":%lld},"
+           "{\"rateLimitType\":\"ORDERS\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":%lld},"
+           "{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,\"limit\":%lld}],\"exchangeFilters\":[],"
            "\"assets\":[{\"asset\":\"USDT\",\"marginAvailable\":true,\"autoAssetExchange\":\"-10000\"}],\"symbols\":[",
-           (long long)vs_now_ms());
+           (long long)vs_now_ms(), (long long)(2400 * v->opt.limits), (long long)(1200 * v->opt.limits),
+           (long long)(300 * v->opt.limits));
   for (int k = 0; k < vs_symbol_cnt; k++) {
     if (k > 0) {
       vs_buf_c(out, ',');

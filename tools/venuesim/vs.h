@@ -236,6 +236,7 @@ typedef struct vs_req {
   int reply;        /* vs_reply */
   int64_t reply_us; /* VS_REPLY_LATE: after this */
   int retry_s;      /* Retry-After, 0 none */
+  int treated;      /* row of the report, -1 none */
   int64_t later_us; /* `later` is to run after this */
   int (*later)(struct vs_req *r);
 } vs_req;
@@ -372,6 +373,7 @@ typedef struct vs_opts {
   int replay_cnt;
   double speed;
   int64_t balance, seconds, funding_s, listen_key_s;
+  int64_t limits; /* the rate limits are so many times the venue's */
 } vs_opts;
 
 /* Filters in force; the symbol's own until a script changes them. */
