@@ -97,6 +97,7 @@ typedef struct before {
 static void settle(tg_core_t *core, tg_core_instr_t *instr, tg_order_t *o, const before_t *was) {
   tg_order_settle(&core->orders, o, was->order_id);
   bool open = tg_order_is_open(o);
+  if (!open) o->query_open = 0; /* its answer may never come, and nobody waits for it any more */
   core->snap.in_flight_cnt += flight(o) - was->flight;
   core->unknown_cnt += (uint32_t)tg_order_is_unknown(o) - (uint32_t)was->unknown;
   core->owed_cnt += (uint32_t)(tg_order_owed(o) != 0) - (uint32_t)(was->owed != 0);

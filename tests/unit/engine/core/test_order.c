@@ -118,69 +118,6 @@ Test(order, the_venues_word_ends_every_open_state) {
   }
 }
 
-/* ---- faults.md row 11: every interleaving of up to six tokens ---- */
-
-enum { ACK, PARTIAL, FILL, CANCEL_ACK, CANCEL_REJECT, AMEND_ACK, EXPIRE, TOKENS };
-
-typedef struct reference { /* what must be true, without any machine */
-  int64_t cum;
-  uint8_t end; /* 0 open */
-} reference_t;
-
-static uint8_t token_event(int token) {
-  static const uint8_t event[TOKENS] = {TG_OEV_ACK,           TG_OEV_PART,      TG_OEV_PART,   TG_OEV_CANCELED,
-                                        TG_OEV_CANCEL_REFUSE, TG_OEV_AMEND_ACK, TG_OEV_EXPIRED};
-  return event[token];
-}
-
-static void reference_step(reference_t *ref, int token, int64_t *fill) {
-  *fill = 0;
-  if (token == PARTIAL && ref->cum < QTY - 1) *fill = 1;
-  if (token == FILL) *fill = QTY - ref->cum;
-  ref->cum += *fill;
-  if (ref->end != 0) return;
-  if (token == FILL) ref->end = TG_ORD_FILLED;
-  if (token == CANCEL_ACK) ref->end = TG_ORD_CANCELED;
-  if (token == EXPIRE) ref->end = TG_ORD_EXPIRED;
-}
-
-static uint64_t walk(const tg_order_t *o, const reference_t *ref, unsigned depth) {
-  uint64_t cnt = 0;
-  if (depth == 0) return 0;
-  for (int token = 0; token < TOKENS; token++) {
-    tg_order_t next = *o;
-    reference_t want = *ref;
-    int64_t fill;
-    reference_step(&want, token, &fill);
-    uint8_t event = token == FILL && fill == 0 ? TG_OEV_FULL : token_event(token);
-    apply(&next, event, fill, 0);
-    cr_assert(tg_order_check(&next));
-    cr_assert_eq(next.cum_lots, want.cum);
-    if (want.end != 0) {
-      cr_assert_eq(next.state, want.end);
-      cr_assert_eq(tg_order_leaves(&next), 0);
-    } else {
-      cr_assert(tg_order_is_open(&next));
-      cr_assert_eq(tg_order_leaves(&next), QTY - want.cum);
-    }
-    cnt += 1 + walk(&next, &want, depth - 1);
-  }
-  return cnt;
-}
-
-Test(order, every_interleaving_of_six_tokens_agrees_with_a_slow_reference) {
-  static const uint8_t starts[] = {TG_ORD_SENT,          TG_ORD_LIVE,          TG_ORD_AMEND_SENT,  TG_ORD_CANCEL_SENT,
-                                   TG_ORD_PLACE_UNKNOWN, TG_ORD_AMEND_UNKNOWN, TG_ORD_REST_UNKNOWN};
-  uint64_t cnt = 0;
-  for (unsigned i = 0; i < TG_ARRAY_CNT(starts); i++) {
-    tg_order_t o = in_state(starts[i]);
-    reference_t ref = {0, 0};
-    cnt += walk(&o, &ref, 6);
-  }
-  cr_log_info("%lu interleavings checked", cnt);
-  cr_assert_eq(cnt, 7u * 137256u);
-}
-
 /* ---- quantities and terms ---- */
 
 Test(order, larger_amend_in_the_air_keeps_the_larger_exposure) {
