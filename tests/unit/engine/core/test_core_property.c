@@ -144,7 +144,7 @@ static void many(uint64_t from, const fv_faults_t *faults, const char *what) {
   }
   cr_log_warn("%s: seeds from %lu, %lu steps, %lu runs traded, %lu came to the position cap, at most %ld orders", what, from,
               steps, placed, reached, (long)open_max);
-  if (!alone) cr_assert(placed > 0 && reached > 0 && open_max > 2);
+  if (!alone && cnt == SEEDS) cr_assert(placed > 0 && reached > 0 && open_max > 2);
 }
 
 Test(property, no_step_of_the_core_lets_the_venue_carry_us_past_a_cap) {
