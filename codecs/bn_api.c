@@ -48,7 +48,7 @@ int tg_bn_inflight_lost(tg_bn_inflight_t *tab, uint64_t now_ns, tg_msg_batch_t *
     tg_msg_t *msg = tg_msg_next(out, TG_EX_ANSWER, row->instr_idx, now_ns);
     if (!msg) return -TG_EFULL;
     answer_head(msg, row);
-    msg->u.ex_answer.outcome = TG_OUTCOME_UNKNOWN;
+    msg->u.ex_answer.outcome = (uint8_t)tg_outcome((tg_request_t)row->request, TG_WIRE_LOST, 0, 0).outcome;
     row->request = TG_REQUEST_NONE;
     given++;
   }

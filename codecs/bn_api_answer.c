@@ -56,12 +56,10 @@ static uint64_t until_ms(tg_json_slice_t text) {
 }
 
 uint64_t tg_bn_pause_until_ns(uint16_t http_status, int32_t code, tg_json_slice_t text, uint64_t recv_ns) {
-  if (http_status != 418 && http_status != 429 && tg_bn_code_class(code) != TG_BN_CLASS_LIMIT) return 0;
+  uint64_t pause_ms = tg_bn_pause_ms(http_status, code);
+  if (pause_ms == 0) return 0;
   uint64_t ms = until_ms(text);
-  if (ms != 0) return ms * (uint64_t)TG_NS_PER_MS;
-  if (http_status == 418) return recv_ns + 120 * (uint64_t)TG_NS_PER_S; /* the first rung of the ban ladder */
-  if (code == -1015 || code == -1008) return recv_ns + (uint64_t)TG_NS_PER_S;
-  return recv_ns + 5 * (uint64_t)TG_NS_PER_S;
+  return ms != 0 ? ms * (uint64_t)TG_NS_PER_MS : recv_ns + pause_ms * (uint64_t)TG_NS_PER_MS;
 }
 
 /* One row of rateLimits[]. */
@@ -291,6 +289,7 @@ static int decode(tg_bn_api_t *ctx, const char *json, size_t len, uint64_t recv_
   int err = read_parts(json, len, info, &parts);
   if (err) return err;
   tg_request_t request = request_of(info->kind);
+  if (info->code == 0 && info->http_status == 503) info->code = tg_bn_503_code(parts.text.p, parts.text.len);
   tg_verdict_t verdict = tg_outcome(request, TG_WIRE_ANSWER, info->http_status, info->code);
   info->hints = verdict.hints;
   if (request != TG_REQUEST_NONE) err = give_answer(ctx, info, &parts, recv_ns, out, verdict);

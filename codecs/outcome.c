@@ -41,7 +41,15 @@ static const struct {
 } TABLE[] = {
 #define O(request, signal, outcome, hints) {TG_REQUEST_##request, TG_SIGNAL_##signal, TG_OUTCOME_##outcome, TG_HINT_##hints},
 #include "codecs/outcome.def"
-#undef O
+};
+
+static const struct {
+  uint16_t http_status;
+  int32_t code;
+  uint32_t pause_ms;
+} PAUSE[] = {
+#define P(http_status, code, pause_ms) {http_status, code, pause_ms},
+#include "codecs/outcome.def"
 };
 
 tg_bn_class_t tg_bn_code_class(int32_t code) {
@@ -122,6 +130,14 @@ tg_verdict_t tg_outcome(tg_request_t request, tg_wire_t wire, uint16_t http_stat
     return verdict;
   }
   return (tg_verdict_t){TG_OUTCOME_UNKNOWN, TG_HINT_QUERY};
+}
+
+uint32_t tg_bn_pause_ms(uint16_t http_status, int32_t code) {
+  for (size_t i = 0; i < TG_ARRAY_CNT(PAUSE); i++) {
+    if ((PAUSE[i].http_status == 0 || PAUSE[i].http_status == http_status) && (PAUSE[i].code == 0 || PAUSE[i].code == code))
+      return PAUSE[i].pause_ms;
+  }
+  return 0;
 }
 
 static bool contains(const char *body, size_t len, const char *text) {

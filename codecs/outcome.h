@@ -59,6 +59,9 @@ const char *tg_bn_code_name(int32_t code);
 const char *tg_bn_code_text(int32_t code);
 /* The table. `request` NONE stands for requests that move no order (time, account, listen key). */
 tg_verdict_t tg_outcome(tg_request_t request, tg_wire_t wire, uint16_t http_status, int32_t code);
+/* How long to send nothing after such an answer when the venue does not say; 0: no pause. Every answer whose verdict hints at
+ * BACKOFF or BAN has one. */
+uint32_t tg_bn_pause_ms(uint16_t http_status, int32_t code);
 /* HTTP 503 bodies without a code tell executed-or-not by their text only: returns -1001 or -1008 or -1007 as the code to use, 0
  * when the text says nothing. Reads len bytes. */
 int32_t tg_bn_503_code(const char *body, size_t len);

@@ -190,6 +190,11 @@ static void order_answer(tg_bn_cold_t *cold, const tg_bn_inflight_row_t *row, tg
     cold->batch.cnt = 0;
     cnt = tg_bn_rest_answer(&cold->symtab, row, TG_WIRE_LOST, 0, "", 0, cold->now_ns, &cold->batch);
   }
+  for (uint32_t i = 0; i < cold->batch.cnt; i++) { /* the pause as call_rates has it, Retry-After heard */
+    tg_msg_t *msg = &cold->batch.msg[i];
+    if (msg->kind == TG_RATE && cold->rate.pause_until_ns > cold->now_ns)
+      msg->u.rate.pause_until_ns = cold->rate.pause_until_ns;
+  }
   if (cnt > 0) bn_to_core(cold, cold->batch.msg, cold->batch.cnt);
 }
 

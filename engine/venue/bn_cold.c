@@ -54,20 +54,27 @@ static void call_free(bn_call_t *call) {
 static void call_rates(tg_bn_cold_t *cold, const tg_http_answer_t *answer) {
   if (answer->err || !answer->head) return;
   const tg_http_head_t *head = answer->head;
+  uint64_t before_ns = cold->rate.pause_until_ns;
+  cold->rate.pause_until_ns = 0;
   for (uint16_t i = 0; i < head->field_cnt; i++) {
     const tg_http_field_t *f = &head->field[i];
     if (tg_bn_rest_header(head->text + f->name_at, f->name_len, head->text + f->value_at, f->value_len, cold->now_ns,
                           &cold->rate))
       cold->rate_changed = true;
   }
-  if (answer->status == 429 || answer->status == 418) {
-    uint64_t until_ns = tg_bn_pause_until_ns((uint16_t)answer->status, 0,
-                                             (tg_json_slice_t){(const char *)answer->body, answer->body_len}, cold->now_ns);
-    if (until_ns > cold->rate.pause_until_ns) cold->rate.pause_until_ns = until_ns;
-    cold->rate_changed = true;
-    tg_log_error("the venue says HTTP %d: no request for %llu ms", answer->status,
-                 (unsigned long long)((cold->rate.pause_until_ns - cold->now_ns) / 1000000u));
-  }
+  int32_t code = 0;
+  tg_json_slice_t text = {(const char *)answer->body, answer->body_len};
+  tg_verdict_t verdict =
+      tg_bn_rest_verdict(TG_REQUEST_NONE, TG_WIRE_ANSWER, (uint16_t)answer->status, text.p, text.len, &code);
+  uint64_t until_ns = 0;
+  if (verdict.hints & (TG_HINT_BACKOFF | TG_HINT_BAN))
+    until_ns = tg_bn_pause_until_ns((uint16_t)answer->status, code, text, cold->now_ns);
+  if (cold->rate.pause_until_ns != 0) until_ns = cold->rate.pause_until_ns; /* Retry-After: the venue's own word */
+  if (until_ns > cold->now_ns)
+    tg_log_error("the venue says HTTP %d, code %d: no request for %llu ms", answer->status, (int)code,
+                 (unsigned long long)((until_ns - cold->now_ns) / 1000000u));
+  cold->rate.pause_until_ns = until_ns > before_ns ? until_ns : before_ns;
+  if (cold->rate.pause_until_ns != before_ns) cold->rate_changed = true;
 }
 
 static void call_done(void *user, const tg_http_answer_t *answer) {
@@ -339,7 +346,10 @@ void tg_bn_cold_turn(tg_bn_cold_t *cold, uint64_t now_ns, bool hot_alive) {
   tg_http_turn(cold->http_urgent, now_ns);
   bn_kill_turn(cold);
   if (cold->phase < TG_BN_RUNNING) bn_start_turn(cold);
-  for (int i = 0; i < TG_BN_SESSIONS; i++) tg_bn_sup_turn(&cold->sup[i], now_ns);
+  for (int i = 0; i < TG_BN_SESSIONS; i++) {
+    cold->sup[i].hold_ns = cold->rate.pause_until_ns; /* a pause is for upgrades, too */
+    tg_bn_sup_turn(&cold->sup[i], now_ns);
+  }
   rate_tell(cold);
   if (cold->phase != TG_BN_RUNNING || cold->stopping) return;
   bn_trades_turn(cold);

@@ -139,7 +139,27 @@ void tg_bn_sup_turn(tg_bn_sup_t *sup, uint64_t now_ns) {
   if (sup->take_due) sup_take(sup);
   bool pending = sup->slot_gen[0] != 0 || sup->slot_gen[1] != 0;
   bool old = sup->up && (now_ns > sup->up_since_ns + sup->rotate_ns || sup->up_gen <= sup->stale_gen);
-  if (sup->wanted && !sup->dialling && !pending && (!sup->up || old)) sup_dial(sup, now_ns);
+  if (sup->wanted && !sup->dialling && !pending && (!sup->up || old) && now_ns >= sup->hold_ns) sup_dial(sup, now_ns);
+}
+
+/* Why the hot lane's session ended, for people. */
+static const char *end_text(const tg_link_t *link, char *buf, size_t cap) {
+  switch (link->reason) {
+    case TG_ETLS:
+      if (!link->detail) return "the session ended: a TLS record that cannot be opened";
+      return snprintf(buf, cap, "the session ended: TLS alert %d (%s)", link->detail - 1,
+                      tg_tls_alert_name(link->detail - 1u)) > 0
+                 ? buf
+                 : "the session ended: TLS alert";
+    case TG_ESIZE:
+      return "the session ended: a record or message beyond its cap";
+    case TG_ETRUNCATED:
+      return "the session ended: cut off, without close_notify";
+    case TG_ESTALE:
+      return "the session was silent: its application answered nothing";
+    default:
+      return "the session ended";
+  }
 }
 
 bool tg_bn_sup_link(tg_bn_sup_t *sup, const tg_link_t *link, uint64_t now_ns) {

@@ -45,6 +45,7 @@ struct tg_bn_sup {
   uint32_t up_gen;
   uint32_t stale_gen; /* generations up to this one are to be replaced (listen key) */
   uint64_t up_since_ns, rotate_ns, now_ns;
+  uint64_t hold_ns; /* no dialling before this: the venue asked for a pause */
   uint64_t dial_cnt, down_cnt;
 };
 

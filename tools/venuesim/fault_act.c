@@ -306,7 +306,7 @@ static void ban(vs_venue *v, const vs_rule *rule) {
   vs_ban *b = &f->ban[f->ban_cnt++];
   *b = (vs_ban){.start_us = vs_mono_us(), .http = a->http, .code = a->code != 0 ? a->code : -1003, .on = a->on};
   b->until_us = b->start_us + a->for_us;
-  b->retry_s = a->retry_s > 0 ? a->retry_s : -1; /* told as the time that is left */
+  b->retry_s = a->retry_s > 0 ? a->retry_s : a->http == 403 ? 0 : -1; /* -1: told as the time that is left */
   vs_fault_count(v, rule);
 }
 

@@ -239,9 +239,10 @@ static int http_body(vs_sess *s, const char *in, size_t len) {
 /* An upgrade refused with a status, past libwebsockets. */
 static int ws_refuse(vs_sess *s, const vs_reject *rej, int retry_s) {
   char text[512];
-  int n = snprintf(text, sizeof text,
-                   "HTTP/1.1 %d %s\r\nServer: venuesim\r\nRetry-After: %d\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-                   rej->http, reason(rej->http), retry_s);
+  char retry[40] = "";
+  if (retry_s > 0) (void)snprintf(retry, sizeof retry, "Retry-After: %d\r\n", retry_s);
+  int n = snprintf(text, sizeof text, "HTTP/1.1 %d %s\r\nServer: venuesim\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n",
+                   rej->http, reason(rej->http), retry);
   if (n > 0 && SSL_write(lws_get_ssl(s->wsi), text, n) != n) {
     return -1;
   }

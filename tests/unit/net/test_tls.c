@@ -143,7 +143,7 @@ Test(tls, peer_hangs_up) {
 Test(dial, upgrade_refusals) {
   char reason[256];
   uint32_t retry_s = 0;
-  cr_assert_eq(dial_raw("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", false, reason, NULL), -TG_EAUTH);
+  cr_assert_eq(dial_raw("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", false, reason, NULL), -TG_ERATE);
   cr_assert(strstr(reason, "403 Forbidden"), "%s", reason);
   cr_assert_eq(dial_raw("HTTP/1.1 429 Slow\r\nRetry-After: 17\r\nContent-Length: 0\r\n\r\n", false, reason, &retry_s),
                -TG_ERATE);
