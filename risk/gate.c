@@ -258,11 +258,11 @@ INLINE uint64_t approval_word(const tg_gate_snap_t *snap) {
 }
 
 /* Bit 32. */
-INLINE uint64_t unlikely_word(const tg_order_req_t *req, const tg_gate_snap_t *snap, uint64_t side) {
+INLINE uint64_t unlikely_word(const tg_order_req_t *req, const tg_gate_snap_t *snap, const facts_t *f) {
   uint64_t bid = (uint64_t)snap->instr->bid_px_ticks, ask = (uint64_t)snap->instr->ask_px_ticks, px = (uint64_t)req->px_ticks;
-  uint64_t behind = pick(0 - side, px - ask, bid - px);
-  behind &= SIGN(behind) - 1; /* at or before the touch: 0 */
-  return LESS(snap->advisory->reach_ticks, behind);
+  uint64_t reach = (uint64_t)snap->advisory->reach_ticks, behind = pick(0 - f->side, px - ask, bid - px);
+  behind &= SIGN(behind) - 1;                                          /* at or before the touch: 0 */
+  return LESS(reach, behind) | (f->no_touch & LESS(reach, INT64_MAX)); /* no touch: nothing is likely, when it is asked */
 }
 
 /* The reason within the lowest row: the lowest sub-code whose word is set. */
@@ -288,7 +288,7 @@ TG_COLD static uint32_t sub_of(const tg_order_req_t *req, const tg_limits_t *lim
     case TG_GATE_DECISION:
       return snap->decision == TG_DECISION_BLOCK ? 0 : 1;
     case TG_GATE_ADVISORY:
-      return SIGN(unlikely_word(req, snap, f.side)) ? 0 : 1;
+      return SIGN(unlikely_word(req, snap, &f)) ? 0 : 1;
     default:
       return 0;
   }
@@ -298,7 +298,7 @@ TG_COLD static uint32_t sub_of(const tg_order_req_t *req, const tg_limits_t *lim
 INLINE uint64_t high_of(const tg_order_req_t *req, const tg_limits_t *lim, const tg_gate_snap_t *snap, const facts_t *f,
                         uint64_t key) {
   load_t load = load_of(req, lim, snap, f);
-  uint64_t mask = SIGN(unlikely_word(req, snap, f->side) | (0 - snap->advisory->toxic));
+  uint64_t mask = SIGN(unlikely_word(req, snap, f) | (0 - snap->advisory->toxic));
   PUSH(mask, approval_word(snap));
   PUSH(mask, 0 - (uint64_t)snap->decision);
   mask = mask + mask + (~((uint64_t)snap->fsm_allow >> f->intent) & 1);

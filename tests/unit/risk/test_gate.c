@@ -293,7 +293,7 @@ Test(gate, all_bits_are_built_and_what_is_missing_is_closed) {
   uint64_t mask = world_mask(&w, &subs);
   /* no latch, no own order, no reduce-only flag, no filter switched on are what zeroes mean; all else fails closed */
   uint64_t zero_is_fine =
-      B(KILL) | B(SELF_MATCH) | B(REDUCING) | B(REPEAT) | B(REJECTS) | B(LOSS_STREAK) | B(CIRCUIT) | B(DECISION) | B(ADVISORY);
+      B(KILL) | B(SELF_MATCH) | B(REDUCING) | B(REPEAT) | B(REJECTS) | B(LOSS_STREAK) | B(CIRCUIT) | B(DECISION);
   uint64_t closed = ((UINT64_C(1) << TG_GATE_CNT) - 1) & ~zero_is_fine;
   cr_assert_eq(mask & closed, closed, "mask %llx", (unsigned long long)mask);
   cr_assert_eq(mask & ~(closed | B(SELF_MATCH)), 0, "mask %llx", (unsigned long long)mask);
