@@ -6,7 +6,7 @@
 
 #include "engine/base/log.h"
 
-enum { PIECE = 256, COMPARE_BACK = 64, CLOCKS_MS = 60000 /* our clock then and the venue's may have differed */ };
+enum { PIECE = 256, LOOK_BACK = 64, CLOCKS_MS = 60000 /* our clock then and the venue's may have differed */ };
 
 static int exit_of(int err) {
   return err == -TG_ENOMEM                            ? TG_EXIT_MEMORY
@@ -86,11 +86,14 @@ static void tell_venue(const tg_recover_t *r, tg_bn_cold_t *bn) {
     const tg_recover_instr_t *at = &r->instr[i];
     const tg_sym_t *sym = tg_symtab_find(symtab, at->symbol, strlen(at->symbol));
     if (!sym) continue;
-    /* newest first: the comparison looks at the last ones once more, should a lost one lie between them */
-    uint32_t back = at->trade_cnt < COMPARE_BACK ? at->trade_cnt : COMPARE_BACK;
-    tg_bn_booked_t booked = {.from_id = at->trade_from,
+    /* not behind the newest one booked: the former run may have ended while an older one was still to come */
+    uint64_t from_id = at->trade_from;
+    for (uint32_t t = 0; t < at->trade_cnt && t < LOOK_BACK; t++) {
+      if (at->trade_id[t] < from_id) from_id = at->trade_id[t];
+    }
+    tg_bn_booked_t booked = {.from_id = from_id,
                              .last_id = at->trade_last,
-                             .compare_id = back ? at->trade_id[back - 1] : 0,
+                             .compare_id = from_id ? from_id - 1 : 0,
                              .since_ms = (int64_t)(r->started_ns / (uint64_t)TG_NS_PER_MS) - CLOCKS_MS};
     tg_bn_cold_booked(bn, sym->instr_idx, &booked);
   }

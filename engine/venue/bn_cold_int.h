@@ -8,6 +8,7 @@
 
 #define BN_TARGET_BYTES 4096
 #define BN_CLOCK_PERIOD_NS (30 * (uint64_t)TG_NS_PER_S)
+#define BN_CODE_TIMESTAMP (-1021) /* outside recvWindow */
 #define BN_KEY_PERIOD_NS (30 * 60 * (uint64_t)TG_NS_PER_S)
 #define BN_START_TRIES 4
 #define BN_START_PAUSE_NS (500 * (uint64_t)TG_NS_PER_MS)
@@ -47,13 +48,21 @@ typedef struct bn_trades {
   uint64_t unseen_since_ns;  /* an answer named executions that nobody told us of; 0 none */
   uint64_t unseen_top;       /* the highest id of that answer */
   uint8_t tries;
+  uint8_t naming; /* questions for the names of orders under way */
   bool due, busy, catching_up;
 } bn_trades_t;
 
 /* Executions told in full, by slot of (instrument, trade id): an overwritten one is told again, and the core knows it. */
 #define BN_SEEN_BITS 14
 
+/* When the public streams last said what (bn_silence.c). */
+typedef struct bn_silence {
+  uint64_t book_ns, trade_ns, mark_ns;
+  uint32_t closed_gen[2]; /* PUBLIC, MARKET: generation that was given up */
+} bn_silence_t;
+
 struct tg_bn_cold {
+  bn_silence_t silence;
   const tg_conf_t *conf;
   const tg_bn_secrets_t *secrets;
   const tg_bn_cold_ops_t *ops;
@@ -132,6 +141,9 @@ void bn_order_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);
 void bn_kill_open(tg_bn_cold_t *cold);
 void bn_kill_ask(tg_bn_cold_t *cold);
 void bn_kill_turn(tg_bn_cold_t *cold);
+/* bn_silence.c: a message of the journal; sessions that do not say what they must are closed. */
+void bn_silence_note(tg_bn_cold_t *cold, const tg_msg_t *msg);
+void bn_silence_turn(tg_bn_cold_t *cold);
 /* bn_trades.c: a message of the journal; a new user session is up; what is due. */
 void bn_trades_note(tg_bn_cold_t *cold, const tg_msg_t *msg);
 void bn_trades_gap(tg_bn_cold_t *cold);

@@ -3,11 +3,12 @@
  * behind the last one seen is given to the core as EX_FILL with TG_F_SNAPSHOT; it knows repeats by their trade id. comparison
  * each sync.trades_period_ms while the user session is up: an execution that an answer names and nobody told us is looked at
  * again after sync.trades_grace_ms; still unseen it is lost: EX_FILL with TG_F_SNAPSHOT | TG_F_LOST. */
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/venue/bn_cold_int.h"
 
-enum { TRADES_LIMIT = 1000, TRIES = 8, WEIGHT = 5, WEIGHT_PCT_MAX = 80 };
+enum { TRADES_LIMIT = 1000, TRIES = 8, NAMES = 16, WEIGHT = 5, WEIGHT_PCT_MAX = 80 };
 #define RETRY_NS (250 * (uint64_t)TG_NS_PER_MS)
 #define HELD_NS ((uint64_t)TG_NS_PER_S)
 
@@ -138,9 +139,55 @@ static uint64_t client_of(void *user, uint16_t instr_idx, int64_t order_id) {
   names_t *names = user;
   (void)instr_idx;
   const bn_id_t *id = id_slot(names->cold, order_id);
-  if (id->order_id == order_id) return id->client_id;
+  if (id->order_id == order_id) return id->client_id; /* 0: known to be a stranger's */
   names->unknown++;
   return 0;
+}
+
+/* An execution whose order nobody has named yet; its client_id is the order's number then. */
+static bool nameless(tg_bn_cold_t *cold, const tg_msg_t *msg) {
+  int64_t order_id = (int64_t)msg->u.ex_fill.client_id;
+  return (msg->flags & TG_F_FOREIGN) && id_slot(cold, order_id)->order_id != order_id;
+}
+
+static void name_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer) {
+  bn_trades_t *t = &cold->trades[call->instr_idx];
+  char body[4096];
+  t->naming--;
+  int n = answer->err || answer->status != 200
+              ? -1
+              : snprintf(body, sizeof body, "[%.*s]", (int)answer->body_len, (const char *)answer->body);
+  tg_bn_acc_t acc;
+  memset(&acc, 0, sizeof acc);
+  acc.tab = &cold->symtab;
+  cold->batch.cnt = 0;
+  if (n <= 0 || (size_t)n >= sizeof body || tg_bn_rest_open_orders(&acc, body, (size_t)n, cold->now_ns, &cold->batch) < 0 ||
+      cold->batch.cnt != 1)
+    return; /* it stays nameless: looked at again later */
+  const tg_msg_t *msg = &cold->batch.msg[0];
+  uint64_t client_id = msg->flags & TG_F_FOREIGN ? 0 : msg->u.acc_order.client_id;
+  *id_slot(cold, msg->u.acc_order.order_id) = (bn_id_t){msg->u.acc_order.order_id, client_id};
+  if (t->naming == 0 && t->due) t->next_ns = cold->now_ns;
+}
+
+/* Orders that this run never heard of: one that a crash cut off between sending and writing down, or a stranger's. */
+static void names_ask(tg_bn_cold_t *cold, bn_trades_t *t, uint16_t instr_idx) {
+  int64_t asked = 0;
+  for (uint32_t i = 0; i < cold->batch.cnt && t->naming < NAMES; i++) {
+    char target[BN_TARGET_BYTES];
+    tg_bn_req_t req;
+    int64_t order_id = (int64_t)cold->batch.msg[i].u.ex_fill.client_id;
+    if (!nameless(cold, &cold->batch.msg[i]) || order_id == asked) continue;
+    bn_call_t *call = bn_call_new(cold, TG_BN_EP_ORDER_QUERY, name_done);
+    if (!call) return;
+    asked = order_id;
+    call->instr_idx = instr_idx;
+    tg_bn_req_begin(&req, call->ep, TG_PRODUCT_USDM, target, sizeof target);
+    const tg_sym_t *sym = tg_symtab_instr(&cold->symtab, instr_idx);
+    if (sym) tg_bn_req_text(&req, "symbol", sym->name, sym->name_len);
+    tg_bn_req_int(&req, "orderId", order_id);
+    if (bn_call_send(cold, call, &req, 0) == 0) t->naming++;
+  }
 }
 
 /* Rows of an answer in cold->batch; their number, or the error (told). */
@@ -177,11 +224,12 @@ static void catch_up_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_ans
     if (!t->due) t->catching_up = false;
     return;
   }
-  /* an order whose acknowledgement was lost has no number here until the core's query is answered: wait for it */
+  /* an order whose acknowledgement was lost has no number here until somebody named it: wait for it, and tell nothing behind
+   * it, so that what a crash cuts off lies behind everything that was booked */
   bool wait = names.unknown > 0 && t->tries + 1 < TRIES / 2;
+  if (wait) names_ask(cold, t, call->instr_idx);
   uint32_t kept = 0;
-  for (uint32_t i = 0; i < cold->batch.cnt; i++) {
-    if (wait && (cold->batch.msg[i].flags & TG_F_FOREIGN)) continue;
+  for (uint32_t i = 0; i < cold->batch.cnt && !(wait && nameless(cold, &cold->batch.msg[i])); i++) {
     cold->batch.msg[kept] = cold->batch.msg[i];
     cold->batch.msg[kept++].flags |= TG_F_SNAPSHOT;
   }
@@ -223,6 +271,7 @@ static void compare_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answ
   uint64_t top = t->unseen_since_ns ? t->unseen_top : last_id;
   uint32_t kept = unseen(cold, top);
   if (kept > 0 && t->unseen_since_ns == 0) { /* young ones may be on their way */
+    names_ask(cold, t, call->instr_idx);
     t->unseen_since_ns = cold->now_ns;
     t->unseen_top = last_id;
     t->compare_next_ns = cold->now_ns + grace_ns;

@@ -45,10 +45,12 @@ int vs_rl_orders(vs_venue *v, int per_10s, int per_1m, int64_t now, vs_reject *r
   vs_ratelimit *rl = &v->rl;
   vs_rl_roll(v, now);
   if (rl->orders_10s + per_10s > ORDERS_10S * v->opt.limits) {
-    return vs_refuse(rej, 429, -1015, "Too many new orders; current limit is %d orders per 10 SECOND.", (int)(ORDERS_10S * v->opt.limits));
+    return vs_refuse(rej, 429, -1015, "Too many new orders; current limit is %d orders per 10 SECOND.",
+                     (int)(ORDERS_10S * v->opt.limits));
   }
   if (rl->orders_1m + per_1m > ORDERS_1M * v->opt.limits) {
-    return vs_refuse(rej, 429, -1015, "Too many new orders; current limit is %d orders per 1 MINUTE.", (int)(ORDERS_1M * v->opt.limits));
+    return vs_refuse(rej, 429, -1015, "Too many new orders; current limit is %d orders per 1 MINUTE.",
+                     (int)(ORDERS_1M * v->opt.limits));
   }
   rl->orders_10s += per_10s;
   rl->orders_1m += per_1m;
