@@ -62,6 +62,7 @@ typedef struct tg_order {
   uint64_t ended_ns;                    /* 0 open */
   uint64_t owed_ns;                     /* since when executions are owed; 0 none */
   uint64_t unknown_ns;                  /* since when its outcome is unknown; 0 known */
+  int64_t venue_ms;                     /* venue's time of the newest stream event taken; 0 none */
   uint64_t snapshot_no;                 /* last account snapshot that listed it */
   int64_t drift_lots;                   /* cumulative quantity by which the last snapshot disagreed, -1 none */
   uint64_t drift_ns;                    /* since when */

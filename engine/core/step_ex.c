@@ -335,6 +335,17 @@ static TG_COLD void unknown_word(tg_core_t *core, tg_core_instr_t *instr, const 
   tg_core_tell_alarm2(core, TG_ALARM_UNKNOWN_ENUM, instr->idx, told->client_id, told->status, told->exec, told->order_id, 0);
 }
 
+#define REGRESS_MAX_MS 60000 /* farther back is the venue's clock, not the order of events */
+
+/* Terms of an amendment that happened before one already taken: overtaken on the way. By the venue's time, as far as it tells
+ * milliseconds apart. */
+static bool overtaken(tg_order_t *o, const tg_msg_t *in) {
+  int64_t venue_ms = (int64_t)(in->ts_ns / (uint64_t)TG_NS_PER_MS) - in->u.ex_order.venue_lag_ms;
+  bool older = venue_ms < o->venue_ms && o->venue_ms - venue_ms <= REGRESS_MAX_MS;
+  if (!older) o->venue_ms = venue_ms;
+  return older;
+}
+
 static void on_order(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in) {
   const tg_ex_order_t *told = &in->u.ex_order;
   if (!sane(told->px_ticks, told->qty_lots, told->cum_qty_lots)) {
@@ -360,6 +371,7 @@ static void on_order(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in
                     .cum_lots = told->cum_qty_lots,
                     .event = (uint8_t)event_of_stream(told)};
   if (told->status == TG_STATUS_OTHER) ev.event = TG_OEV_STRAY; /* its numbers count, its word does not */
+  if (overtaken(o, in) && ev.event == TG_OEV_AMENDED) ev.event = TG_OEV_STRAY;
   tg_core_order_event(core, o, &ev);
   if (!word || !tg_order_is_open(o)) return;
   o->query_want = 1; /* ask for the truth */

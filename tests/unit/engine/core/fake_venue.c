@@ -30,13 +30,19 @@ static void push(fv_t *fv, const fv_event_t *ev) {
 }
 
 static void deliver(fv_t *fv, uint64_t at_ns, const tg_msg_t *msg) {
-  fv_event_t ev = {.at_ns = at_ns, .seq = ++fv->seq, .msg = *msg};
+  fv_event_t ev = {.at_ns = at_ns, .seq = ++fv->seq, .made_ns = fv->now_ns, .msg = *msg};
   push(fv, &ev);
 }
 
-/* User stream: in order. */
+/* User stream: in order, unless told otherwise. */
 static void stream(fv_t *fv, const tg_msg_t *msg) {
   uint64_t at = fv->now_ns + delay(fv);
+  uint64_t later = fv->faults.reorder_us_max > 0 ? below(fv, fv->faults.reorder_us_max) * 1000 : 0;
+  if (fv->faults.duplicate > 0 && chance(fv, fv->faults.duplicate)) deliver(fv, at + later * 2, msg);
+  if (fv->faults.reorder > 0 && chance(fv, fv->faults.reorder)) {
+    deliver(fv, at + later, msg);
+    return;
+  }
   if (at <= fv->stream_ns) at = fv->stream_ns + 1;
   fv->stream_ns = at;
   deliver(fv, at, msg);
@@ -425,17 +431,20 @@ static void mark(fv_t *fv) {
 static void snapshot(fv_t *fv) {
   tg_msg_t msg;
   uint32_t open = fv_open_orders(fv);
-  int64_t venue_ms = (int64_t)(fv->now_ns / MS);
+  int64_t venue_ms = ((int64_t)fv->now_ns + fv->venue_clock_ns) / (int64_t)MS;
+  uint64_t asked_ns = fv->now_ns - (fv->faults.asked_us_max > 0 ? below(fv, fv->faults.asked_us_max) * 1000 : 0);
   fv->sync_cnt++;
   tg_msg_init(&msg, TG_ACC_BEGIN, TG_INSTR_NONE, fv->now_ns);
   msg.u.acc_begin = (tg_acc_begin_t){.snapshot_no = ++fv->snapshot_no,
                                      .venue_ms = venue_ms,
-                                     .asked_ns = fv->now_ns,
+                                     .asked_ns = asked_ns,
                                      .position_cnt = 1,
                                      .order_cnt = open,
                                      .balance_cnt = 1};
   tg_acc_begin_t head = msg.u.acc_begin;
-  uint64_t at = fv->now_ns + delay(fv);
+  uint64_t at = fv->now_ns + delay(fv) + (fv->faults.asked_us_max > 0 ? below(fv, fv->faults.asked_us_max) * 1000 : 0);
+  if (at <= fv->snap_ns) at = fv->snap_ns + 1; /* one after another */
+  fv->snap_ns = at;
   deliver(fv, at, &msg);
   tg_msg_init(&msg, TG_ACC_POSITION, 0, 0);
   msg.u.acc_position =
@@ -679,6 +688,9 @@ static void due(fv_t *fv) {
       arrive(fv, &ev);
     } else {
       ev.msg.ts_ns = fv->now_ns;
+      if (ev.msg.kind == TG_EX_ORDER)
+        ev.msg.u.ex_order.venue_lag_ms =
+            (int32_t)((int64_t)(fv->now_ns / MS) - ((int64_t)ev.made_ns + fv->venue_clock_ns) / (int64_t)MS);
       fv_feed(fv, &ev.msg);
     }
   }

@@ -18,6 +18,9 @@
 typedef struct fv_faults { /* chances in 1/1000 */
   unsigned reply_lost, request_lost, unknown, repeat, lite, fill_dropped, forget, cancel_by_venue;
   unsigned delay_us_max;
+  unsigned reorder, duplicate; /* of stream events: comes up to reorder_us_max later than it should, comes twice */
+  unsigned reorder_us_max;
+  unsigned asked_us_max;   /* account snapshots: asked so long before they were taken, told so long after */
   bool ioc_part, ioc_none; /* an IOC order gets a third, nothing */
 } fv_faults_t;
 
@@ -31,7 +34,7 @@ typedef struct fv_order {
 } fv_order_t;
 
 typedef struct fv_event {
-  uint64_t at_ns, seq;
+  uint64_t at_ns, seq, made_ns;
   bool is_request; /* a request reaches the venue; else a message reaches the core */
   uint8_t request; /* kind of the request line */
   tg_msg_t msg;
@@ -53,6 +56,8 @@ typedef struct fv {
   tg_msg_t *trade; /* every execution, in order; trade id = index + 1 */
   uint32_t epoch;  /* of fv_start; 7 unless told */
   bool no_digest;
+  int64_t venue_clock_ns; /* the venue's clock less ours, in its events */
+  uint64_t snap_ns;
   uint64_t next_trades_ns; /* periodic comparison (userTrades), UINT64_MAX never */
   /* the venue's own accounts */
   int64_t pos, cost_e8, realised_e8, commission_e8, bought, sold;
