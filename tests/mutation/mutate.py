@@ -26,12 +26,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 LIST = "tests/mutation/survivors.txt"
 FLAGS = ("-std=gnu11 -D_GNU_SOURCE -march=x86-64-v3 -fno-strict-overflow -ffp-contract=off -fno-common -w "
          "-isystem /usr/include/android").split()
-# layer: test program, folder of its tests, files under test, suites that are tried before the whole program
+# layer: test program, folder of its tests, files under test, suites that are run one list after the other (None: all of them)
 LAYERS = {
-    "risk": ("test_risk", "tests/unit/risk", ("risk/*.c", "risk/*.h", "risk/*.def"), None),
+    "risk": ("test_risk", "tests/unit/risk", ("risk/*.c", "risk/*.h", "risk/*.def"), [None]),
     "core": ("test_core", "tests/unit/engine/core",
              ("engine/core/lifecycle.def", "engine/core/lifecycle.c", "engine/core/order.def", "engine/core/order.c"),
-             "order,order_table,lifecycle,fault_11"),
+             ["order,order_table,lifecycle,fault_11", "core,core_venue,property"]),
 }
 # layers that each of them stands on
 BELOW = {"risk": ("engine/base", "engine/msg", "engine/conf"),
@@ -62,7 +62,7 @@ class Layer:
 
     def __init__(self, name, cfg):
         self.name, self.cfg = name, cfg
-        self.program, self.tests, patterns, self.first = LAYERS[name]
+        self.program, self.tests, patterns, self.stages = LAYERS[name]
         self.sources = sorted(glob.glob(os.path.dirname(patterns[0]) + "/*.c", root_dir=ROOT))
         self.test_sources = sorted(glob.glob(self.tests + "/*.c", root_dir=ROOT))
         self.dir = f"{cfg.scratch}/{name}"
@@ -75,9 +75,10 @@ class Layer:
         base = f"{self.dir}/base"
         self.link(base, {})
         start = time.monotonic()
-        code, out = self.run(base, None, 600)
-        if code != 0:
-            raise RuntimeError(f"{self.program} fails without any mutant:\n{out[-2000:]}")
+        for suites in self.stages:
+            code, out = self.run(base, suites, 600)
+            if code != 0:
+                raise RuntimeError(f"{self.program} fails without any mutant:\n{out[-2000:]}")
         self.seconds = time.monotonic() - start
         say(f"{self.name}: {self.program} passes in {self.seconds:.1f} s")
 
@@ -164,7 +165,7 @@ def judge(layer, key, mutant, number):
         program = f"{folder}/test"
         layer.link(program, changed)
         limit = 20 + 10 * layer.seconds
-        for suites in ([layer.first] if layer.first else []) + [None]:
+        for suites in layer.stages:
             code, out = layer.run(program, suites, limit)
             if code != 0:
                 failed = re.findall(r"\[FAIL\] (\S+)", out)
