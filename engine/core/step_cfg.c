@@ -68,10 +68,12 @@ static void filter_line(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t 
   unsigned line = (in->flags & TG_F_SECOND) != 0;
   tg_cfg_filter_t now = in->u.cfg_filter;
   if (line == 1) now.u.second.maker_fee_e8 = now.u.second.taker_fee_e8 = 0;
-  const int64_t *a = &instr->filter_line[line].u.first.min_px_ticks, *b = &now.u.first.min_px_ticks;
+  int64_t a[6], b[6];
+  memcpy(a, &instr->filter_line[line], sizeof a);
+  memcpy(b, &now, sizeof b);
   unsigned at = 0;
   while (at < 6 && a[at] == b[at]) at++;
-  bool changed = core->configured && (instr->filter_seen >> line & 1u) && at < 6;
+  bool changed = core->configured && ((unsigned)instr->filter_seen >> line & 1u) != 0 && at < 6;
   instr->filter_seen |= (uint8_t)(1u << line);
   int64_t ours = changed ? a[at] : 0, venue = changed ? b[at] : 0;
   instr->filter_line[line] = now;

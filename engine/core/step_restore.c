@@ -97,7 +97,8 @@ static void on_done(tg_core_t *core, const tg_msg_t *in) {
   tg_core_restart_t *restart = &core->restart;
   restart->told = 1;
   restart->from_epoch = done->from_epoch;
-  restart->cut_short = done->position_cnt != restart->position_cnt || done->order_cnt != restart->order_cnt;
+  restart->cut_short = done->position_cnt != restart->position_cnt || done->order_cnt != restart->order_cnt ||
+                       done->trade_cnt > restart->trade_cnt;
   if (restart->cut_short) bad(core, in, restart->position_cnt + restart->order_cnt, done->position_cnt + done->order_cnt);
 }
 
