@@ -350,7 +350,7 @@ static bool event_rule(vs_venue *v, const vs_rule *rule, int event, int kind, co
       f->swapped = vs_alloc(1, len + 1);
       memcpy(f->swapped, text, len);
       f->swapped_kind = event;
-      vs_job_event(v, -1, "", 0, 300000, true); /* should no event follow */
+      vs_job_event(v, -1, "", 0, 300000, false); /* should no event follow */
       return true;
     default:
       mangle(v, rule, event, text);
@@ -358,16 +358,19 @@ static bool event_rule(vs_venue *v, const vs_rule *rule, int event, int kind, co
   }
 }
 
+/* Behind an event that waits for a forgotten order every later one waits, too: the stream lags, its order stays. */
 static bool held_by_forget(vs_venue *v, int event, const char *text, size_t len, const char *cid) {
+  vs_faults *f = v->fault;
   int32_t slot = cid[0] != '\0' ? vs_order_by_cid(v, cid, false) : VS_NONE;
-  if (slot == VS_NONE || !v->order[slot].hidden_quiet) {
+  if (slot != VS_NONE && v->order[slot].hidden_quiet && v->order[slot].hidden_until > f->lag_until_us) {
+    f->lag_until_us = v->order[slot].hidden_until;
+  }
+  int64_t left = f->lag_until_us - vs_mono_us();
+  if (left <= 0 && f->lag_cnt == 0) {
     return false;
   }
-  int64_t left = v->order[slot].hidden_until - vs_mono_us();
-  if (left <= 0) {
-    return false;
-  }
-  vs_job_event(v, event, text, len, left, false);
+  f->lag_cnt++;
+  vs_job_event(v, event, text, len, left > 0 ? left : 0, true);
   return true;
 }
 

@@ -128,6 +128,8 @@ typedef struct vs_faults {
   int64_t exec_cnt;
   char *swapped; /* held until the next event has gone */
   int swapped_kind;
+  int64_t lag_until_us; /* a forgotten order holds the stream back */
+  int lag_cnt;          /* events that wait for it */
   int64_t exec_sent, exec_dropped, exec_repeated, exec_delayed, event_sent, event_dropped;
 } vs_faults;
 
@@ -166,8 +168,8 @@ void vs_fault_json_treated(vs_venue *v, vs_buf *b);
 
 /* ---- fault_act.c ---- */
 void vs_act_now(vs_venue *v, const vs_rule *rule);
-/* Text to be done later: a user event (kind >= 0). */
-void vs_job_event(vs_venue *v, int kind, const char *text, size_t len, int64_t after_us, bool reorderable);
+/* Text to be done later: a user event (kind >= 0; lag: one that a forgotten order holds back). */
+void vs_job_event(vs_venue *v, int kind, const char *text, size_t len, int64_t after_us, bool lag);
 /* Immediate actions of a rule, at once or (where they run the matching engine) with the next turn of the loop. */
 void vs_job_rule(vs_venue *v, vs_rule *rule, int64_t after_us);
 void vs_jobs_free(vs_venue *v);

@@ -16,7 +16,7 @@ struct vs_job {
   char *text;
   size_t len;
   int kind;
-  bool thaw;
+  bool lag;
   /* request */
   vs_sess *s;
   uint32_t serial;
@@ -93,13 +93,14 @@ static void run_event(vs_job *job) {
     vs_fault_user_after(job->v);
   } else {
     (void)vs_user_raw(job->v, job->kind, job->text, job->len);
+    job->v->fault->lag_cnt -= job->lag;
   }
 }
 
-void vs_job_event(vs_venue *v, int kind, const char *text, size_t len, int64_t after_us, bool reorderable) {
-  (void)reorderable;
+void vs_job_event(vs_venue *v, int kind, const char *text, size_t len, int64_t after_us, bool lag) {
   vs_job *job = job_new(v, run_event, after_us);
   job->kind = kind;
+  job->lag = lag;
   job->text = keep(text, len);
   job->len = len;
 }
