@@ -122,6 +122,8 @@ static void take_order(reading_t *reading, sqlite3_stmt *st) {
   int64_t want = sqlite3_column_int64(st, 4);
   if (want > order.qty_lots) order.qty_lots = want; /* an amend may have reached the venue: the larger exposure */
   if (order.type == TG_TYPE_NONE) order.type = TG_TYPE_LIMIT;
+  /* one that has a number rested once; one without may never have arrived */
+  if (order.order_id > 0) order.status = order.cum_qty_lots > 0 ? TG_STATUS_PARTIALLY_FILLED : TG_STATUS_NEW;
   bool fits = rescaled(&order.px_ticks, scale_at(st, 12), instr->px) &&
               rescaled(&order.qty_lots, scale_at(st, 14), instr->qty) &&
               rescaled(&order.cum_qty_lots, scale_at(st, 14), instr->qty);
