@@ -222,7 +222,8 @@ static void token_msg(const tg_order_t *o, int token, int64_t fill, int64_t cum_
 /* A resting order of ours without a level, as after a restart; then the request that the sequence starts with. */
 static tg_order_t *core_begin(bool buy, int start, reference_t *ref) {
   static tg_msg_t mem[256];
-  tg_acc_order_t line = {.client_id = ++next_order_id + (UINT64_C(1) << 62),
+  next_order_id++;
+  tg_acc_order_t line = {.client_id = next_order_id + (UINT64_C(1) << 62),
                          .order_id = (int64_t)next_order_id,
                          .px_ticks = PX,
                          .qty_lots = QTY,
