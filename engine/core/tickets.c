@@ -71,15 +71,22 @@ static bool is_past(const tg_core_t *core, const tg_core_ticket_t *ticket) {
 
 /* ---- opening and closing ---- */
 
-static void open_ticket(tg_core_t *core, tg_core_instr_t *instr, tg_core_ticket_t *slot, uint8_t side, uint8_t reduce,
+/* Reductions are not held back by the size of their intent: it is opened as large as its first order needs. */
+static int64_t size_of(const tg_core_t *core, const tg_core_instr_t *instr, uint8_t reduce, int64_t wanted_lots) {
+  int64_t lots = tg_filters_lots_of(&instr->filters, core->conf.intent_qty);
+  return reduce && wanted_lots > lots && wanted_lots < TG_QTY_LOTS_MAX ? wanted_lots : lots;
+}
+
+static void open_ticket(tg_core_t *core, tg_core_instr_t *instr, uint8_t side, uint8_t reduce, int64_t wanted_lots,
                         uint8_t why) {
+  tg_core_ticket_t *slot = &instr->ticket[side][reduce];
   uint64_t parent = slot->t.id;
   if (parent != 0) keep(core, slot);
   bool manual = !reduce && manual_now(core);
   *slot = (tg_core_ticket_t){.instr_idx = instr->idx, .why = why, .reduce = reduce};
   slot->t = (tg_ticket_t){.id = (uint64_t)core->epoch << 32 | ++core->tickets.seq,
                           .parent_id = parent,
-                          .qty_lots = tg_filters_lots_of(&instr->filters, core->conf.intent_qty),
+                          .qty_lots = size_of(core, instr, reduce, wanted_lots),
                           .expires_ns = core->now_ns + (uint64_t)core->conf.intent_life_s * (uint64_t)TG_NS_PER_S,
                           .limits_version = core->limits_version,
                           .approved = !manual,
@@ -119,12 +126,20 @@ static bool over(tg_core_t *core, tg_core_ticket_t *ticket, int64_t wanted_lots)
   return true;
 }
 
+/* An exit does not wait for the orders of an intent that is used up or over: they are counted among the former ones. */
+static bool give_way(const tg_core_t *core, const tg_core_ticket_t *ticket, int64_t wanted_lots) {
+  const tg_ticket_t *t = &ticket->t;
+  if (!ticket->reduce || t->held_lots == 0) return false;
+  return core->now_ns >= t->expires_ns || t->qty_lots - t->filled_lots - t->held_lots < wanted_lots;
+}
+
 /* The current ticket of a side, opened anew where the one before is over; NULL: its time is over but children live. */
 static tg_core_ticket_t *current(tg_core_t *core, tg_core_instr_t *instr, uint8_t side, uint8_t reduce, int64_t wanted_lots,
                                  uint8_t why) {
   tg_core_ticket_t *slot = &instr->ticket[side & 1u][reduce];
   if (slot->t.id != 0) mode_changed(core, slot);
-  if (slot->t.id == 0 || over(core, slot, wanted_lots)) open_ticket(core, instr, slot, side & 1u, reduce, why);
+  if (slot->t.id == 0 || over(core, slot, wanted_lots) || give_way(core, slot, wanted_lots))
+    open_ticket(core, instr, side & 1u, reduce, wanted_lots, why);
   return core->now_ns >= slot->t.expires_ns ? NULL : slot;
 }
 
@@ -167,11 +182,18 @@ static void child_line(tg_core_t *core, const tg_core_ticket_t *ticket, const tg
   line->intent = intent;
 }
 
+/* An order goes to another intent. */
+static void leave(tg_core_t *core, tg_core_ticket_t *ticket, int64_t held_lots) {
+  ticket->t.held_lots -= held_lots;
+  if (is_past(core, ticket) && state_open(ticket->t.state) && ticket->t.held_lots == 0)
+    move(core, ticket, ticket->t.filled_lots > 0 ? TG_TICKET_EXECUTED : TG_TICKET_EXPIRED);
+}
+
 static void bind(tg_core_t *core, tg_order_t *o, uint8_t intent) {
   tg_core_ticket_t *ticket = core->tickets.use;
-  if (ticket == NULL) return; /* an all-zero ticket passes no gate */
+  TG_ASSERT(ticket != NULL); /* an all-zero ticket passes no gate */
   tg_core_ticket_t *before = of_order(core, o);
-  if (before != NULL) before->t.held_lots -= o->ticket_held_lots;
+  if (before != NULL) leave(core, before, o->ticket_held_lots);
   o->ticket_id = ticket->t.id;
   o->ticket_held_lots = 0;
   o->ticket_filled_lots = o->cum_lots + o->absorbed_lots; /* executed for the one before */
@@ -185,7 +207,8 @@ void tg_tickets_on_place(tg_core_t *core, tg_order_t *o, uint8_t intent) {
 }
 
 void tg_tickets_on_amend(tg_core_t *core, tg_order_t *o, uint8_t intent) {
-  if (core->tickets.use == NULL || o->ticket_id == core->tickets.use->t.id) {
+  TG_ASSERT(core->tickets.use != NULL);
+  if (o->ticket_id == core->tickets.use->t.id) {
     tg_tickets_follow(core, o);
   } else {
     bind(core, o, intent);
@@ -203,7 +226,11 @@ void tg_tickets_follow(tg_core_t *core, tg_order_t *o) {
   if (ticket == NULL) return;
   ticket->t.held_lots += held_more;
   ticket->t.filled_lots += filled_more;
-  if (filled_more != 0) tell(core, ticket);
+  if (is_past(core, ticket) && state_open(ticket->t.state) && ticket->t.held_lots == 0) {
+    move(core, ticket, ticket->t.filled_lots > 0 ? TG_TICKET_EXECUTED : TG_TICKET_EXPIRED);
+  } else if (filled_more != 0) {
+    tell(core, ticket);
+  }
 }
 
 /* ---- time and the operator ---- */

@@ -17,8 +17,9 @@
  *
  * Manual: with intent.approval = manual, or while the degrade policy asks for it (core->degrade_manual), an intent that may
  * increase risk is opened NEW; an automatic one that is open then takes no new risk (approved 0) and gives way to a NEW one
- * as soon as it holds nothing. When the policy ends, NEW ones approve themselves. FAILED is the cold side's word only: an
- * intent whose run ended before it did. */
+ * as soon as it holds nothing. Reductions never wait: theirs is as large as its first order needs, approved from the start, and
+ * gives way to a new one while its orders still live. When the policy ends, NEW ones approve themselves. FAILED is the cold
+ * side's word only: an intent whose run ended before it did. */
 #ifndef TG_CORE_TICKETS_H
 #define TG_CORE_TICKETS_H
 

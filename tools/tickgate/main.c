@@ -14,6 +14,7 @@ static const struct {
     {"run", tg_verb_run, "trade as the settings file says"},
     {"replay", tg_verb_replay, "run the core over a tape again and compare every output"},
     {"book", tg_verb_book, "rebuild the order book of a recording"},
+    {"check", tg_verb_check, "preflight: settings, and with --live all that going live needs"},
     {"config", tg_verb_config, "show, check and explain settings"},
     {"report", tg_verb_report, "compare the engine's and the venue's books after a run"},
     {"evidence", tg_verb_evidence, "verify an evidence bundle"},

@@ -9,6 +9,7 @@ int tg_verb_run(int argc, char **argv);
 int tg_verb_replay(int argc, char **argv);
 int tg_verb_book(int argc, char **argv);
 int tg_verb_config(int argc, char **argv);
+int tg_verb_check(int argc, char **argv);
 int tg_verb_report(int argc, char **argv);
 int tg_verb_evidence(int argc, char **argv);
 
