@@ -58,6 +58,12 @@ int tg_bn_inflight_lost(tg_bn_inflight_t *tab, uint64_t now_ns, tg_msg_batch_t *
 
 /* --- encoding --- */
 
+/* memset that the compiler keeps. */
+static void wipe(void *mem, size_t len) {
+  memset(mem, 0, len);
+  __asm__("" : : "r"(mem) : "memory"); /* the store has a reader as far as the compiler knows */
+}
+
 int tg_bn_api_init(tg_bn_api_t *ctx, const tg_symtab_t *tab, const char *api_key, size_t api_key_len, const tg_hmac_key_t *hmac,
                    bool sign, uint32_t recv_window_ms) {
   if (api_key_len > TG_BN_API_KEY_MAX) return -TG_ESIZE;
@@ -67,21 +73,27 @@ int tg_bn_api_init(tg_bn_api_t *ctx, const tg_symtab_t *tab, const char *api_key
   ctx->sign = sign;
   ctx->stp = TG_BN_STP_EXPIRE_MAKER;
   ctx->recv_window_ms = recv_window_ms;
-  if (api_key) {
-    memcpy(ctx->api_key, api_key, api_key_len);
-    ctx->api_key_len = (uint16_t)api_key_len;
-  }
+  ctx->secret = &ctx->own;
   if (sign) {
+    memcpy(ctx->own.api_key, api_key, api_key_len);
+    ctx->own.api_key_len = (uint16_t)api_key_len;
     char prefix[TG_BN_API_KEY_MAX + 16];
     tg_text_t text;
     tg_text_init(&text, prefix, sizeof prefix);
     tg_text_lit(&text, "apiKey=");
     tg_text_add(&text, api_key, api_key_len);
     tg_text_lit(&text, "&");
-    ctx->hmac = *hmac;
-    tg_hmac_mid_init(hmac, &ctx->mid, prefix, text.len);
+    ctx->own.hmac = *hmac;
+    tg_hmac_mid_init(hmac, &ctx->own.mid, prefix, text.len);
+    wipe(prefix, sizeof prefix);
   }
   return 0;
+}
+
+void tg_bn_api_keep(tg_bn_api_t *ctx, tg_bn_api_secret_t *mem) {
+  *mem = ctx->own;
+  wipe(&ctx->own, sizeof ctx->own);
+  ctx->secret = mem;
 }
 
 /* Writes params twice: as JSON members and as the text to sign. Both buffers are large enough for any request
@@ -335,7 +347,7 @@ static size_t write_request(tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_
   if (ctx->sign) {
     out.json = PUT(out.json, "\"apiKey\":\"");
     out.pay = PUT(payload, "apiKey=");
-    put_text(&out, ctx->api_key, ctx->api_key_len);
+    put_text(&out, ctx->secret->api_key, ctx->secret->api_key_len);
     out.json = PUT(out.json, "\",");
   }
   if (request == TG_REQUEST_PLACE) {
@@ -347,7 +359,7 @@ static size_t write_request(tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_
   }
   if (ctx->sign) {
     out.json = PUT(out.json, ",\"signature\":\"");
-    tg_hmac_mid_hex(&ctx->hmac, &ctx->mid, payload, (size_t)(out.pay - payload), out.json);
+    tg_hmac_mid_hex(&ctx->secret->hmac, &ctx->secret->mid, payload, (size_t)(out.pay - payload), out.json);
     out.json += TG_HMAC_HEX_BYTES;
     *out.json++ = '"';
   }

@@ -59,24 +59,32 @@ typedef struct tg_bn_api_cnt {
   uint64_t err_syntax, err_scale, err_full;
 } tg_bn_api_cnt_t;
 
-typedef struct tg_bn_api {
-  const tg_symtab_t *tab;
-  bool sign;   /* add apiKey and signature to every request */
-  uint8_t stp; /* tg_bn_stp_t, sent with every order; TG_BN_STP_EXPIRE_MAKER after init */
+/* What requests are signed with: kept apart, so that it can live in memory of its own. */
+typedef struct tg_bn_api_secret {
   uint16_t api_key_len;
-  uint32_t recv_window_ms; /* 0: not sent */
-  uint64_t second;         /* timestamps are printed from the text of their second ... */
-  char second_text[16];    /* ... which is this, 10 digits */
   char api_key[TG_BN_API_KEY_MAX];
   tg_hmac_key_t hmac;
   tg_hmac_mid_t mid; /* after the constant "apiKey=...": it sorts first */
+} tg_bn_api_secret_t;
+
+typedef struct tg_bn_api {
+  const tg_symtab_t *tab;
+  const tg_bn_api_secret_t *secret; /* &own, or where tg_bn_api_keep put it */
+  bool sign;                        /* add apiKey and signature to every request */
+  uint8_t stp;                      /* tg_bn_stp_t, sent with every order; TG_BN_STP_EXPIRE_MAKER after init */
+  uint32_t recv_window_ms;          /* 0: not sent */
+  uint64_t second;                  /* timestamps are printed from the text of their second ... */
+  char second_text[16];             /* ... which is this, 10 digits */
   tg_bn_inflight_t inflight;
   tg_bn_api_cnt_t cnt;
+  tg_bn_api_secret_t own;
 } tg_bn_api_t;
 
 /* api_key may be NULL with sign false. 0, -TG_ESIZE (key too long), -TG_EINVAL (sign without key or hmac). */
 TG_MUST_USE int tg_bn_api_init(tg_bn_api_t *ctx, const tg_symtab_t *tab, const char *api_key, size_t api_key_len,
                                const tg_hmac_key_t *hmac, bool sign, uint32_t recv_window_ms);
+/* Moves what it signs with into `mem` (which outlives it and is wiped by its owner) and wipes the place where it was. */
+void tg_bn_api_keep(tg_bn_api_t *ctx, tg_bn_api_secret_t *mem);
 /* Writes the request of an OUT_PLACE, OUT_AMEND, OUT_CANCEL or OUT_QUERY message. now_ms: timestamp of the request by the
  * venue's clock. buf has `cap` bytes (TG_BN_API_TEXT_MAX always suffices). Returns bytes written. */
 TG_MUST_USE int tg_bn_api_encode(tg_bn_api_t *ctx, const tg_msg_t *msg, uint64_t now_ms, char *buf, size_t cap);

@@ -289,7 +289,10 @@ static size_t rx_records(tg_conn_t *conn, uint8_t *buf, size_t len) {
     int n = tg_rec_open(&conn->rec, buf + at, len - at, &out);
     if (n == 0) break;
     if (TG_UNLIKELY(n < 0)) {
-      if (conn->rec.alert == 255) send_alert(conn, n == -TG_ESIZE ? 22 : 20);
+      if (conn->rec.alert == 255)
+        send_alert(conn, n == -TG_ESIZE ? 22 : 20);
+      else
+        conn->close_alert = (uint8_t)(conn->rec.alert + 1);
       finish(conn, n);
       break;
     }
@@ -472,6 +475,7 @@ static void reset(tg_conn_t *conn, const tg_handoff_t *handoff, uint64_t now_ns)
   conn->last_tx_ns = now_ns;
   conn->close_err = 0;
   conn->close_code = 0;
+  conn->close_alert = 0;
   conn->rx_is_kernel = false;
   conn->tls = handoff->tls;
   conn->ws_close_sent = false;

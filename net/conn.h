@@ -58,6 +58,7 @@ struct tg_conn {
   uint64_t last_tx_ns; /* now_ns of the last commit */
   int close_err;
   uint16_t close_code; /* the peer's close code, 0 = none */
+  uint8_t close_alert; /* 1 + the TLS alert that ended it, 0 = none */
   tg_conn_count_t count;
   /* private below */
   tg_io_t *io;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/mem.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@ struct tg_tls {
   SSL_CTX *ctx;
   uint64_t clock; /* use counter of the cache */
   uint64_t resumed_cnt;
+  uint32_t pin_cnt;
+  uint8_t pin[TG_TLS_PIN_MAX][SHA256_DIGEST_LENGTH];
   session_slot_t slot[TG_TLS_SESSION_MAX];
 };
 
@@ -37,7 +40,8 @@ struct tg_tls_shake {
   char site[SITE_BYTES];
   char reason[TG_TLS_REASON_BYTES];
   char info[128];
-  uint8_t secret[2][48]; /* server (we read), client (we write) */
+  uint8_t seen_pin[SHA256_DIGEST_LENGTH]; /* of the key that had no pin */
+  uint8_t secret[2][48];                  /* server (we read), client (we write) */
   uint8_t secret_len[2];
 };
 
@@ -105,6 +109,53 @@ static void on_keylog(const SSL *ssl, const char *line) {
   }
 }
 
+/* --- pins --- */
+
+int tg_tls_set_pins(tg_tls_t *tls, const char *list) {
+  uint32_t cnt = 0;
+  uint8_t pin[TG_TLS_PIN_MAX][SHA256_DIGEST_LENGTH];
+  for (;;) {
+    list += strspn(list, ", ");
+    if (*list == '\0') break;
+    if (cnt == TG_TLS_PIN_MAX) return -TG_EFULL;
+    for (size_t i = 0; i < 2 * SHA256_DIGEST_LENGTH; i++, list++) {
+      int value = hex_digit(*list >= 'A' && *list <= 'F' ? (char)(*list - 'A' + 'a') : *list);
+      if (value < 0) return -TG_ESYNTAX;
+      pin[cnt][i / 2] = (uint8_t)(i % 2 ? pin[cnt][i / 2] | value : value << 4);
+    }
+    if (*list != '\0' && *list != ',' && *list != ' ') return -TG_ESYNTAX;
+    cnt++;
+  }
+  memcpy(tls->pin, pin, sizeof tls->pin[0] * cnt);
+  tls->pin_cnt = cnt;
+  return 0;
+}
+
+/* The certificate's own key against the pins; what was seen is kept for the reason. */
+static bool pinned(tg_tls_shake_t *shake, X509 *cert) {
+  uint8_t *spki = NULL;
+  int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &spki);
+  if (len <= 0) return false;
+  SHA256(spki, (size_t)len, shake->seen_pin);
+  OPENSSL_free(spki);
+  for (uint32_t i = 0; i < shake->tls->pin_cnt; i++) {
+    if (memcmp(shake->tls->pin[i], shake->seen_pin, sizeof shake->seen_pin) == 0) return true;
+  }
+  return false;
+}
+
+/* Called behind each check of the chain; at the leaf, when all the rest was fine, the pin is looked at. A resumed session was
+ * checked when it was made, under the same pins. */
+static int on_verify(int ok, X509_STORE_CTX *store) {
+  SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+  tg_tls_shake_t *shake = ssl ? SSL_get_ex_data(ssl, shake_index()) : NULL;
+  if (!ok || !shake) return 0;
+  if (shake->tls->pin_cnt == 0 || X509_STORE_CTX_get_error_depth(store) != 0) return 1;
+  if (pinned(shake, X509_STORE_CTX_get_current_cert(store))) return 1;
+  X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+  return 0;
+}
+
 /* --- context --- */
 
 static bool load_ca(SSL_CTX *ctx, const char *path, int *err, char *err_text, size_t err_cap) {
@@ -137,7 +188,7 @@ tg_tls_t *tg_tls_new(const char *ca_file, int *err, char *err_text, size_t err_c
     tg_tls_free(tls);
     return NULL;
   }
-  SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
+  SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, on_verify);
   SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(tls->ctx, on_session);
   SSL_CTX_set_keylog_callback(tls->ctx, on_keylog);
@@ -216,14 +267,62 @@ size_t tg_tls_shake_output(tg_tls_shake_t *shake, uint8_t *out, size_t cap) {
   return n > 0 ? (size_t)n : 0;
 }
 
-static int handshake_failed(tg_tls_shake_t *shake) {
+/* The fault in a word that operators and tests can tell from the others. */
+static const char *fault_of(long verify) {
+  switch (verify) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "wrong host";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "not valid yet";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+      return "self-signed";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      return "unknown authority";
+    case X509_V_ERR_CERT_REVOKED:
+      return "revoked";
+    case X509_V_ERR_APPLICATION_VERIFICATION:
+      return "wrong pin";
+    default:
+      return "not acceptable";
+  }
+}
+
+static int cert_refused(tg_tls_shake_t *shake) {
   long verify = SSL_get_verify_result(shake->ssl);
-  uint32_t code = ERR_peek_last_error();
-  if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-    snprintf(shake->reason, sizeof shake->reason, "certificate of %.80s refused: %s", shake->site,
+  if (verify == X509_V_ERR_APPLICATION_VERIFICATION) {
+    char hex[2 * SHA256_DIGEST_LENGTH + 1];
+    for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++) snprintf(hex + 2 * i, 3, "%02x", shake->seen_pin[i]);
+    snprintf(shake->reason, sizeof shake->reason, "certificate of %.80s refused: wrong pin (its key is %s)", shake->site, hex);
+  } else {
+    snprintf(shake->reason, sizeof shake->reason, "certificate of %.80s refused: %s (%.60s)", shake->site, fault_of(verify),
              X509_verify_cert_error_string(verify));
+  }
+  ERR_clear_error();
+  return -TG_ECERT;
+}
+
+/* The peer speaks only versions below ours, or somebody between us made it seem so. */
+static bool is_downgrade(int reason) {
+  return reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_TLS13_DOWNGRADE ||
+         reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION || reason == SSL_R_TLSV1_ALERT_INAPPROPRIATE_FALLBACK;
+}
+
+static int handshake_failed(tg_tls_shake_t *shake) {
+  uint32_t code = ERR_peek_last_error();
+  bool ssl = ERR_GET_LIB(code) == ERR_LIB_SSL;
+  if (ssl && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED) return cert_refused(shake);
+  if (ssl && is_downgrade(ERR_GET_REASON(code))) {
+    snprintf(shake->reason, sizeof shake->reason,
+             "TLS handshake with %.80s failed: downgrade (it offers nothing we accept: %.60s)", shake->site,
+             ERR_reason_error_string(code));
     ERR_clear_error();
-    return -TG_ECERT;
+    return -TG_ETLS;
   }
   const char *text = ERR_reason_error_string(code);
   snprintf(shake->reason, sizeof shake->reason, "TLS handshake with %.80s failed: %.60s", shake->site,

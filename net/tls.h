@@ -12,7 +12,8 @@
 #include "net/rec.h"
 
 #define TG_TLS_SESSION_MAX 32
-#define TG_TLS_REASON_BYTES 192
+#define TG_TLS_REASON_BYTES 224
+#define TG_TLS_PIN_MAX 8
 
 typedef struct tg_tls tg_tls_t;             /* context: CA store, session cache */
 typedef struct tg_tls_shake tg_tls_shake_t; /* one handshake */
@@ -23,6 +24,10 @@ tg_tls_t *tg_tls_new(const char *ca_file, int *err, char *err_text, size_t err_c
 void tg_tls_free(tg_tls_t *tls);
 /* For tests and old venues: bounds of the version, 0x0303 .. 0x0304. */
 TG_MUST_USE int tg_tls_set_versions(tg_tls_t *tls, uint16_t min, uint16_t max);
+/* Pins beside the CA: the server's public key (SubjectPublicKeyInfo of its own certificate) must have one of these SHA-256
+ * sums, hex, separated by commas or spaces; "" lifts them. Before the first handshake. 0, -TG_ESYNTAX, -TG_EFULL (more than
+ * TG_TLS_PIN_MAX). */
+TG_MUST_USE int tg_tls_set_pins(tg_tls_t *tls, const char *list);
 /* Sessions that were resumed so far. */
 uint64_t tg_tls_resumed_cnt(const tg_tls_t *tls);
 

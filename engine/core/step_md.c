@@ -86,6 +86,9 @@ void tg_core_on_md(tg_core_t *core, const tg_msg_t *in) {
     case TG_MD_MARK:
       on_mark(core, instr, in);
       break;
+    case TG_MD_TRADE:
+      instr->trade_rx_ns = core->origin_ns;
+      break;
     default:
       break;
   }

@@ -26,6 +26,17 @@ void tg_core_equity(tg_core_t *core) {
 
 /* ---- links, clock, rates, pressure, health ---- */
 
+/* The book stream's application spoke at `app_ns` (faults.md row 3: a quiet market is no fault). Its silence about an
+ * instrument means that nothing changed, unless trades went on for a second without it: then it is subscribed but silent, and
+ * the book grows old. */
+static void quiet_or_silent(tg_core_instr_t *instr, uint64_t app_ns) {
+  uint64_t book_ns = instr->gate.book_rx_ns;
+  if (book_ns == 0 || app_ns <= book_ns || tg_book_state(&instr->book) != TG_BOOK_LIVE) return;
+  if (instr->trade_rx_ns > book_ns + (uint64_t)TG_NS_PER_S) return;
+  instr->gate.book_rx_ns = app_ns;
+  tg_book_alive(&instr->book, app_ns);
+}
+
 static void on_link(tg_core_t *core, const tg_msg_t *in) {
   const tg_link_t *link = &in->u.link;
   if (link->session >= TG_SESSION_CNT) {
@@ -36,7 +47,9 @@ static void on_link(tg_core_t *core, const tg_msg_t *in) {
   core->link_told[link->session] = 1;
   core->link_up[link->session] = link->up;
   if (link->session == TG_SESSION_ORDER) {
-    uint64_t rx_ns = link->last_rx_ns != 0 && link->last_rx_ns < core->now_ns ? link->last_rx_ns : core->now_ns;
+    /* by its application's words, not by pings; tapes that do not tell them have the bytes */
+    uint64_t told_ns = link->last_app_ns != 0 ? link->last_app_ns : link->last_rx_ns;
+    uint64_t rx_ns = told_ns != 0 && told_ns < core->now_ns ? told_ns : core->now_ns;
     if (!link->up) {
       core->snap.session_rx_ns = 0;
     } else if (rx_ns > core->snap.session_rx_ns) {
@@ -45,7 +58,9 @@ static void on_link(tg_core_t *core, const tg_msg_t *in) {
   }
   if (link->session == TG_SESSION_PUBLIC) {
     for (uint16_t i = 0; i < core->cfg.instr_cap; i++) {
-      if (core->instr[i].known) tg_core_book_events(core, &core->instr[i], tg_book_on_msg(&core->instr[i].book, in));
+      if (!core->instr[i].known) continue;
+      tg_core_book_events(core, &core->instr[i], tg_book_on_msg(&core->instr[i].book, in));
+      if (link->up && link->last_app_ns <= core->now_ns) quiet_or_silent(&core->instr[i], link->last_app_ns);
     }
   }
   /* whatever happened at the venue while we did not hear it is found by the comparison */

@@ -172,6 +172,11 @@ static inline uint64_t tg_book_age_ns(const tg_book_t *book, uint64_t now_ns) {
   if (book->depth_rx_ns == 0) return UINT64_MAX;
   return now_ns > book->depth_rx_ns ? now_ns - book->depth_rx_ns : 0;
 }
+/* The stream's application answered at now_ns and had nothing to tell: a quiet market, not an old book. Only the caller knows
+ * that nothing contradicts it. Nothing happens to a book that is not LIVE or has an event under way. */
+static inline void tg_book_alive(tg_book_t *book, uint64_t now_ns) {
+  if (book->state == TG_BOOK_LIVE && book->event.mode == 0 && now_ns > book->depth_rx_ns) book->depth_rx_ns = now_ns;
+}
 /* LIVE and no event half applied: the level readers below tell one instant of the venue. */
 static inline bool tg_book_complete(const tg_book_t *book) {
   return book->state == TG_BOOK_LIVE && book->event.mode == 0;

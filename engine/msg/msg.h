@@ -159,10 +159,11 @@ typedef struct tg_link {
   uint8_t session; /* tg_session_t */
   uint8_t up;      /* 1 up, 0 down */
   uint8_t reason;  /* -TG_E* negated, 0 */
-  uint8_t pad0;
+  uint8_t detail;  /* of a down with TG_ETLS: 1 + the TLS alert received, 0 none */
   uint32_t gen;
-  uint64_t last_rx_ns;
-  int64_t pad1[4];
+  uint64_t last_rx_ns;  /* of any byte */
+  uint64_t last_app_ns; /* of an application message (no ping): what liveness is judged by; 0 not told */
+  int64_t pad1[3];
 } tg_link_t;
 
 typedef struct tg_clock_msg {
@@ -247,9 +248,9 @@ typedef struct tg_cfg_symbol {
   char symbol[20]; /* upper case, zero padded */
   char margin_asset[6];
   uint8_t px_dec, qty_dec; /* tg_scale_t.dec */
-  uint8_t allowlisted; /* bit 0 may be traded; bit 1 may take new risk while the degrade policy is on */
-  uint8_t product;     /* tg_product_t */
-  uint8_t status;  /* 1 trading */
+  uint8_t allowlisted;     /* bit 0 may be traded; bit 1 may take new risk while the degrade policy is on */
+  uint8_t product;         /* tg_product_t */
+  uint8_t status;          /* 1 trading */
   uint8_t pad0;
   int64_t px_unit; /* tg_scale_t.unit */
   int64_t qty_unit;

@@ -211,7 +211,7 @@ static void wire(tg_engine_t *e) {
   e->core.cfg = core_cfg(e);
   e->cold.io = &e->io[LANE_COLD];
   e->cold.conf = &e->conf;
-  e->cold.secrets = &e->secrets;
+  e->cold.secrets = e->secrets;
   e->cold.names = &tg_run_names;
   e->cold.kill.path = e->kill_path;
   e->cold.beat = e->beat;
@@ -277,7 +277,12 @@ static int open_all(tg_engine_t *e, char *err_text, size_t err_cap) {
     return fail(TG_EXIT_CONFIG, err_text, err_cap, "engine.mode",
                 "this version runs sim only; paper, shadow and live are not built (replay is a verb of its own)");
   }
-  err = tg_bn_secrets_load(&e->secrets, &e->conf, err_text, err_cap);
+  err = tg_secret_area_open(&e->secret_area, sizeof *e->secrets + sizeof *e->order_secret + 2 * TG_CACHE_LINE);
+  if (err) return fail(TG_EXIT_MEMORY, err_text, err_cap, "memory for secrets", tg_err_text(err));
+  if (!e->secret_area.locked) tg_log_warn("the page of secrets cannot be locked: it may be swapped out (raise RLIMIT_MEMLOCK)");
+  e->secrets = tg_secret_take(&e->secret_area, sizeof *e->secrets);
+  e->order_secret = tg_secret_take(&e->secret_area, sizeof *e->order_secret);
+  err = tg_bn_secrets_load(e->secrets, &e->conf, err_text, err_cap);
   if (err) return TG_EXIT_SECRET;
   if (e->conf.sandbox_enabled) err = tg_sandbox_become(e->conf.sandbox_user, e->conf.engine_run_dir, err_text, err_cap);
   if (err) return err;
@@ -330,13 +335,20 @@ static int wire_hot(tg_engine_t *e) {
   const tg_symtab_t *symtab = tg_bn_cold_symtab(e->cold.bn);
   tg_bn_feed_init(&e->feed.bn, &e->rings.feed, symtab, tg_bn_cold_handoff(e->cold.bn, TG_SESSION_PUBLIC),
                   tg_bn_cold_handoff(e->cold.bn, TG_SESSION_MARKET));
-  bool sign = !e->secrets.has_ed25519;
-  int err = tg_bn_api_init(&e->gateway.bn.api, symtab, e->secrets.api_key, e->secrets.api_key_len, &e->secrets.hmac, sign,
-                           (uint32_t)e->conf.venue_recv_window_ms);
+  bool sign = !e->secrets->has_ed25519;
+  int err = tg_bn_api_init(&e->gateway.bn.api, symtab, tg_secret_bytes(&e->secrets->api_key), e->secrets->api_key.len,
+                           &e->secrets->hmac, sign, (uint32_t)e->conf.venue_recv_window_ms);
   if (err) return err;
+  tg_bn_api_keep(&e->gateway.bn.api, e->order_secret);
   e->gateway.bn.rest_orders = e->conf.venue_order_entry == 1;
   tg_bn_gateway_init(&e->gateway.bn, &e->rings.gw_in, &e->rings.gw_out, symtab, &e->clock,
                      tg_bn_cold_handoff(e->cold.bn, TG_SESSION_ORDER), tg_bn_cold_handoff(e->cold.bn, TG_SESSION_USER));
+  /* bounds of silence: streams are asked early (the answer keeps a quiet book fresh), the order session seldom (weight) */
+  uint64_t stale_ns = (uint64_t)e->conf.fsm_feed_stale_ms * (uint64_t)TG_NS_PER_MS;
+  uint64_t answer_ns = (uint64_t)e->conf.order_answer_timeout_ms * (uint64_t)TG_NS_PER_MS;
+  uint64_t second_ns = (uint64_t)TG_NS_PER_S;
+  tg_bn_feed_silence(&e->feed.bn, stale_ns / 3 < second_ns ? stale_ns / 3 : second_ns, 2 * stale_ns);
+  tg_bn_gateway_silence(&e->gateway.bn, 5 * second_ns, 15 * second_ns, 10 * second_ns, 10 * second_ns + 2 * answer_ns);
   return 0;
 }
 
@@ -352,6 +364,7 @@ int tg_engine_files(tg_engine_t *engine, const char *config, const char *report,
   /* its directory, not the file: an editor replaces it by a new one */
   if (config && !dir_of(config, e->config_dir, sizeof e->config_dir))
     return fail(TG_EXIT_CONFIG, err_text, err_cap, config, "the path is too long");
+  if (config) snprintf(e->config_path, sizeof e->config_path, "%s", config); /* for `reload` */
   if (!report) return 0;
   e->report_fd = open(report, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
   return e->report_fd >= 0 ? 0 : fail(TG_EXIT_SPACE, err_text, err_cap, report, "the report cannot be written");
@@ -500,7 +513,7 @@ void tg_engine_close(tg_engine_t *engine) {
   tg_cold_truth_close(&e->cold.truth);
   for (uint32_t i = 0; i < e->lane_cnt; i++) tg_io_close(&e->io[i]);
   if (e->arena.base) tg_arena_unmap(&e->arena);
-  tg_bn_secrets_wipe(&e->secrets);
+  tg_secret_area_close(&e->secret_area);
   if (e->report_fd >= 0) (void)close(e->report_fd);
   tg_sandbox_close(e->sandbox);
   free(e);

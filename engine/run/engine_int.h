@@ -14,8 +14,11 @@ struct tg_engine {
   tg_clock_t clock;
   tg_arena_t arena;
   tg_rings_t rings;
-  tg_bn_secrets_t secrets;
+  tg_secret_area_t secret_area;
+  tg_bn_secrets_t *secrets;         /* in it */
+  tg_bn_api_secret_t *order_secret; /* in it: what the gateway signs with */
   tg_sandbox_t *sandbox;
+  char config_path[TG_TAPE_PATH_BYTES]; /* of the settings file, "" not told */
   char config_dir[TG_TAPE_PATH_BYTES]; /* where the settings file lies, "" not told */
   int report_fd;                       /* made before the sandbox closes; -1 none */
   tg_stage_feed_t feed;
@@ -47,5 +50,8 @@ tg_control_cfg_t tg_run_control_cfg(tg_engine_t *engine);
 /* Metrics page and status document of the running engine (`user` is the engine). */
 void tg_run_collect(void *user, tg_metrics_out_t *out);
 struct json_t *tg_run_status_json(void *user);
+/* What the core shows about gates, limits and one order (tg_control_cfg_t). */
+void tg_run_gates(void *user, struct json_t *object, bool limits, const char *symbol);
+void tg_run_order(void *user, struct json_t *object, uint64_t client_id);
 
 #endif

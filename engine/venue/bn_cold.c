@@ -64,8 +64,7 @@ static void call_rates(tg_bn_cold_t *cold, const tg_http_answer_t *answer) {
   }
   int32_t code = 0;
   tg_json_slice_t text = {(const char *)answer->body, answer->body_len};
-  tg_verdict_t verdict =
-      tg_bn_rest_verdict(TG_REQUEST_NONE, TG_WIRE_ANSWER, (uint16_t)answer->status, text.p, text.len, &code);
+  tg_verdict_t verdict = tg_bn_rest_verdict(TG_REQUEST_NONE, TG_WIRE_ANSWER, (uint16_t)answer->status, text.p, text.len, &code);
   uint64_t until_ns = 0;
   if (verdict.hints & (TG_HINT_BACKOFF | TG_HINT_BAN))
     until_ns = tg_bn_pause_until_ns((uint16_t)answer->status, code, text, cold->now_ns);
@@ -98,7 +97,7 @@ int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, unsigned
     req->buf[len < BN_TARGET_BYTES ? len : BN_TARGET_BYTES - 1] = '\0';
     tg_http_req_t http = {.method = row->method,
                           .path = req->buf,
-                          .headers = row->security == TG_BN_SEC_NONE ? NULL : cold->key_header,
+                          .headers = row->security == TG_BN_SEC_NONE ? NULL : tg_secret_bytes(&cold->secrets->key_header),
                           .timeout_ms = (uint32_t)cold->conf->order_answer_timeout_ms * 2,
                           .retry_safe = row->order_cnt == 0 && strcmp(row->method, "GET") == 0,
                           .urgent = how != 0,
@@ -131,8 +130,9 @@ static size_t sup_hello(void *user, tg_bn_sup_t *sup, char *buf, size_t cap, uin
   tg_bn_cold_t *cold = user;
   cold->now_ns = now_ns;
   if (sup->id != TG_SESSION_ORDER || !cold->secrets->has_ed25519) return 0;
-  int len = tg_bn_api_encode_logon(cold->secrets->logon_api_key, cold->secrets->logon_api_key_len, &cold->secrets->ed25519,
-                                   (uint32_t)cold->conf->venue_recv_window_ms, bn_venue_ms(cold), 1, buf, cap);
+  int len = tg_bn_api_encode_logon(tg_secret_bytes(&cold->secrets->logon_api_key), cold->secrets->logon_api_key.len,
+                                   &cold->secrets->ed25519, (uint32_t)cold->conf->venue_recv_window_ms, bn_venue_ms(cold), 1,
+                                   buf, cap);
   return len > 0 ? (size_t)len : 0;
 }
 
@@ -195,12 +195,13 @@ static int stream_path(tg_bn_cold_t *cold, tg_bn_sup_t *sup, const char *route, 
 static int open_sessions(tg_bn_cold_t *cold) {
   const tg_conf_t *conf = cold->conf;
   static const tg_session_t id[TG_BN_SESSIONS] = {TG_SESSION_PUBLIC, TG_SESSION_MARKET, TG_SESSION_USER, TG_SESSION_ORDER};
+  uint64_t rotate_s = (uint64_t)(conf->venue_rotate_s ? conf->venue_rotate_s : conf->venue_rotate_h * 3600);
   for (int i = 0; i < TG_BN_SESSIONS; i++) {
     int err =
         tg_bn_sup_open(&cold->sup[i], id[i], cold->net, &sup_ops, cold, &cold->budget,
                        (uint64_t)conf->venue_reconnect_base_ms * (uint64_t)TG_NS_PER_MS,
                        (uint64_t)conf->venue_reconnect_max_ms * (uint64_t)TG_NS_PER_MS, 0x9E3779B97F4A7C15u * (uint64_t)(i + 1),
-                       (uint64_t)conf->venue_rotate_h * 3600u * (uint64_t)TG_NS_PER_S);
+                       rotate_s * (uint64_t)TG_NS_PER_S);
     if (err) return err;
     bool trade = id[i] == TG_SESSION_ORDER;
     tg_bn_sup_target(&cold->sup[i], trade ? conf->venue_trade_host : conf->venue_stream_host,
@@ -278,7 +279,6 @@ tg_bn_cold_t *tg_bn_cold_open(const tg_conf_t *conf, const tg_bn_secrets_t *secr
   tg_bn_md_init(&cold->md, &cold->symtab);
   bn_kill_open(cold);
   tg_retry_budget_init(&cold->budget, (uint32_t)conf->venue_reconnect_budget, 300 * (uint64_t)TG_NS_PER_S);
-  snprintf(cold->key_header, sizeof cold->key_header, "X-MBX-APIKEY: %.*s\r\n", (int)secrets->api_key_len, secrets->api_key);
   *err = parse_symbols(cold, conf->venue_symbols);
   if (*err)
     snprintf(err_text, err_cap, "venue.symbols: '%s' is no list of symbols (1 to %d, comma separated)", conf->venue_symbols,
@@ -353,13 +353,14 @@ void tg_bn_cold_turn(tg_bn_cold_t *cold, uint64_t now_ns, bool hot_alive) {
   rate_tell(cold);
   if (cold->phase != TG_BN_RUNNING || cold->stopping) return;
   bn_trades_turn(cold);
+  bn_silence_turn(cold);
   bn_profile_turn(cold);
   if (now_ns >= cold->clock_next_ns) {
     cold->clock_next_ns = now_ns + BN_CLOCK_PERIOD_NS;
     bn_clock_ask(cold);
   }
   if (now_ns >= cold->key_next_ns) {
-    cold->key_next_ns = now_ns + BN_KEY_PERIOD_NS;
+    cold->key_next_ns = now_ns + bn_key_period_ns(cold);
     if (cold->listen_key_len)
       bn_key_keep(cold);
     else
@@ -383,15 +384,24 @@ static void on_link(tg_bn_cold_t *cold, const tg_link_t *link, uint64_t now_ns) 
   }
 }
 
+/* The venue refused a timestamp: its clock or ours moved. Measured again at once, at most once a second. */
+static void clock_doubt(tg_bn_cold_t *cold, uint64_t now_ns) {
+  if (now_ns + BN_CLOCK_PERIOD_NS - cold->clock_next_ns >= (uint64_t)TG_NS_PER_S) cold->clock_next_ns = now_ns;
+}
+
 void tg_bn_cold_on_msg(tg_bn_cold_t *cold, const tg_msg_t *msg, uint64_t now_ns) {
   cold->now_ns = now_ns;
   bn_trades_note(cold, msg);
+  bn_silence_note(cold, msg);
   switch (msg->kind) {
     case TG_LINK:
       on_link(cold, &msg->u.link, now_ns);
       break;
     case TG_RATE:
       if (msg->u.rate.pause_until_ns > cold->rate.pause_until_ns) cold->rate.pause_until_ns = msg->u.rate.pause_until_ns;
+      break;
+    case TG_EX_ANSWER:
+      if (msg->u.ex_answer.venue_code == BN_CODE_TIMESTAMP) clock_doubt(cold, now_ns);
       break;
     case TG_EX_CONFIG:
       if (msg->u.ex_config.what == TG_CONFEV_LISTEN_KEY_EXPIRED) {

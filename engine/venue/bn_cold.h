@@ -12,6 +12,7 @@
 #include "codecs/bn_md.h"
 #include "codecs/bn_rest.h"
 #include "engine/conf/conf.h"
+#include "engine/conf/secret.h"
 #include "engine/venue/bn_kill.h"
 #include "engine/venue/bn_sup.h"
 #include "net/http.h"
@@ -49,16 +50,17 @@ typedef struct tg_bn_cold_ops {
 } tg_bn_cold_ops_t;
 
 typedef struct tg_bn_secrets {
-  char api_key[TG_BN_API_KEY_MAX]; /* of the HMAC key: REST */
-  size_t api_key_len;
-  char logon_api_key[TG_BN_API_KEY_MAX]; /* of the Ed25519 key: session.logon */
-  size_t logon_api_key_len;
+  tg_secret_text_t api_key;       /* of the HMAC key: REST */
+  tg_secret_text_t key_header;    /* the header line that carries it */
+  tg_secret_text_t logon_api_key; /* of the Ed25519 key: session.logon */
   bool has_ed25519;
   tg_hmac_key_t hmac;
   tg_ed25519_key_t ed25519;
 } tg_bn_secrets_t;
 
-/* Reads the key files named in conf. 0, -TG_EPERM, -TG_ENOTFOUND, -TG_ESIZE, -TG_ESYNTAX ...; err_text says what to do. */
+/* The API key of REST, and its header. 0 or -TG_ESIZE. */
+TG_MUST_USE int tg_bn_secrets_key(tg_bn_secrets_t *secrets, const void *key, size_t len);
+/* Reads the key files named in conf; `secrets` lies in an area of secret.h. 0, -TG_EPERM, -TG_ENOTFOUND, -TG_ESIZE, -TG_ESYNTAX ...; err_text says what to do. */
 TG_MUST_USE int tg_bn_secrets_load(tg_bn_secrets_t *secrets, const tg_conf_t *conf, char *err_text, size_t err_cap);
 void tg_bn_secrets_wipe(tg_bn_secrets_t *secrets);
 
@@ -70,6 +72,7 @@ typedef struct tg_bn_cold_stats {
   uint64_t compares, compares_held; /* comparisons of executions; put off for the venue's weight budget */
   uint64_t lost_fills;              /* executions that no stream told and a comparison found */
   uint64_t profile_reads, profile_changes;
+  uint64_t silent_cnt; /* sessions given up because they did not say what they must */
   int64_t offset_ns, offset_error_ns;
   uint64_t pause_until_ns;
   tg_bn_phase_t phase;

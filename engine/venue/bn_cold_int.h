@@ -9,7 +9,6 @@
 #define BN_TARGET_BYTES 4096
 #define BN_CLOCK_PERIOD_NS (30 * (uint64_t)TG_NS_PER_S)
 #define BN_CODE_TIMESTAMP (-1021) /* outside recvWindow */
-#define BN_KEY_PERIOD_NS (30 * 60 * (uint64_t)TG_NS_PER_S)
 #define BN_START_TRIES 4
 #define BN_START_PAUSE_NS (500 * (uint64_t)TG_NS_PER_MS)
 #define BN_SNAPSHOT_LEVELS 1000
@@ -95,7 +94,6 @@ struct tg_bn_cold {
   uint64_t profile_next_ns;
   int dual_side; /* hedge mode at the venue: -1 not known, 0, 1 */
   uint32_t call_cnt;
-  char key_header[TG_BN_API_KEY_MAX + 32];
   char listen_key[256];
   size_t listen_key_len;
   tg_bn_phase_t phase;
@@ -133,6 +131,7 @@ void bn_clock_ask(tg_bn_cold_t *cold);
 /* New listen key for the user session (start-up, expiry). False: not sent, key_next_ns says when to try again. */
 bool bn_key_ask(tg_bn_cold_t *cold);
 void bn_key_keep(tg_bn_cold_t *cold);
+uint64_t bn_key_period_ns(const tg_bn_cold_t *cold);
 void bn_countdown(tg_bn_cold_t *cold, int64_t countdown_ms);
 /* OUT_SNAPSHOT, and with order_entry = rest OUT_PLACE, AMEND, CANCEL, QUERY. */
 void bn_snapshot_ask(tg_bn_cold_t *cold, const tg_msg_t *msg);

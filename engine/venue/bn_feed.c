@@ -54,6 +54,11 @@ void tg_bn_feed_init(tg_bn_feed_t *feed, tg_spsc_t *out, const tg_symtab_t *symt
   tg_hot_session_init(&feed->session[TG_FEED_MARKET], TG_SESSION_MARKET, out, market_handoff, market_message, NULL, feed);
 }
 
+void tg_bn_feed_silence(tg_bn_feed_t *feed, uint64_t probe_ns, uint64_t silent_ns) {
+  static const char probe[] = "{\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":1}";
+  for (int i = 0; i < 2; i++) tg_hot_session_silence(&feed->session[i], probe, sizeof probe - 1, probe_ns, silent_ns);
+}
+
 void tg_bn_feed_ctl(tg_bn_feed_t *feed, const tg_msg_t *msg, uint64_t now_ns) {
   if (msg->kind != TG_CTL_ADOPT && msg->kind != TG_CTL_CLOSE) return;
   for (int i = 0; i < 2; i++) {

@@ -28,6 +28,8 @@ TG_MUST_USE int tg_bn_feed_layout(tg_arena_t *arena, tg_bn_feed_t *feed, tg_io_t
 /* Before the lane starts. `symtab` may be filled until the first session is adopted. */
 void tg_bn_feed_init(tg_bn_feed_t *feed, tg_spsc_t *out, const tg_symtab_t *symtab,
                      tg_handoff_t *const public_handoff[TG_HOT_SLOTS], tg_handoff_t *const market_handoff[TG_HOT_SLOTS]);
+/* After init: silence bounds of both sessions (hot_session.h). */
+void tg_bn_feed_silence(tg_bn_feed_t *feed, uint64_t probe_ns, uint64_t silent_ns);
 /* A CTL_* message from the cold lane. */
 void tg_bn_feed_ctl(tg_bn_feed_t *feed, const tg_msg_t *msg, uint64_t now_ns);
 /* Each turn. */

@@ -1,5 +1,7 @@
 #include "engine/venue/bn_gateway.h"
 
+#include <string.h>
+
 static tg_request_t request_of(uint8_t kind) {
   switch (kind) {
     case TG_OUT_PLACE:
@@ -41,9 +43,15 @@ static void order_message(void *user, uint8_t *payload, size_t len, uint64_t now
   gateway_deliver(g, &g->order, now_ns);
 }
 
+/* The answer to a question of ours on a stream ({"result":..,"id":..}): life, and no event. */
+static bool control_answer(const uint8_t *payload, size_t len) {
+  return len >= 9 && (memcmp(payload, "{\"result\"", 9) == 0 || memcmp(payload, "{\"id\":", 6) == 0);
+}
+
 static void user_message(void *user, uint8_t *payload, size_t len, uint64_t now_ns, uint32_t gen) {
   tg_bn_gateway_t *g = user;
   (void)gen;
+  if (control_answer(payload, len)) return;
   g->batch.cnt = 0;
   if (tg_bn_user_decode(&g->events, (const char *)payload, len, now_ns, &g->batch) < 0) {
     g->error_cnt++;
@@ -83,6 +91,14 @@ void tg_bn_gateway_init(tg_bn_gateway_t *gateway, tg_spsc_t *in, tg_spsc_t *out,
   tg_hot_session_init(&gateway->order, TG_SESSION_ORDER, out, order_handoff, order_message, order_down, gateway);
   gateway->order.linger_ns = TG_GATEWAY_LINGER_NS;
   tg_hot_session_init(&gateway->user, TG_SESSION_USER, out, user_handoff, user_message, NULL, gateway);
+}
+
+void tg_bn_gateway_silence(tg_bn_gateway_t *gateway, uint64_t user_probe_ns, uint64_t user_silent_ns, uint64_t order_probe_ns,
+                           uint64_t order_silent_ns) {
+  static const char user[] = "{\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":1}";
+  static const char order[] = "{\"id\":\"l0\",\"method\":\"session.status\"}"; /* as tg_bn_api_encode_session writes it */
+  tg_hot_session_silence(&gateway->user, user, sizeof user - 1, user_probe_ns, user_silent_ns);
+  tg_hot_session_silence(&gateway->order, order, sizeof order - 1, order_probe_ns, order_silent_ns);
 }
 
 void tg_bn_gateway_ctl(tg_bn_gateway_t *gateway, const tg_msg_t *msg, uint64_t now_ns) {

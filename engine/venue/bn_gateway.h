@@ -39,6 +39,9 @@ TG_MUST_USE int tg_bn_gateway_layout(tg_arena_t *arena, tg_bn_gateway_t *gateway
 void tg_bn_gateway_init(tg_bn_gateway_t *gateway, tg_spsc_t *in, tg_spsc_t *out, const tg_symtab_t *symtab,
                         const tg_clock_t *clock, tg_handoff_t *const order_handoff[TG_HOT_SLOTS],
                         tg_handoff_t *const user_handoff[TG_HOT_SLOTS]);
+/* After init: silence bounds of the user stream and of the order session (hot_session.h). */
+void tg_bn_gateway_silence(tg_bn_gateway_t *gateway, uint64_t user_probe_ns, uint64_t user_silent_ns, uint64_t order_probe_ns,
+                           uint64_t order_silent_ns);
 /* A CTL_* message from the cold lane. */
 void tg_bn_gateway_ctl(tg_bn_gateway_t *gateway, const tg_msg_t *msg, uint64_t now_ns);
 /* Sends what the core wants. Returns requests taken. */

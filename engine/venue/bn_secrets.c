@@ -28,15 +28,23 @@ static int need(const char *path, const char *key, char *err_text, size_t err_ca
   return n < 0 ? -TG_EIO : -TG_ENOTFOUND;
 }
 
+int tg_bn_secrets_key(tg_bn_secrets_t *secrets, const void *key, size_t len) {
+  static const char name[] = "X-MBX-APIKEY: ";
+  int err = tg_secret_set(&secrets->api_key, key, len);
+  if (!err) err = tg_secret_set(&secrets->key_header, name, sizeof name - 1);
+  if (!err) err = tg_secret_add(&secrets->key_header, key, len);
+  if (!err) err = tg_secret_add(&secrets->key_header, "\r\n", 2);
+  return err;
+}
+
 int tg_bn_secrets_load(tg_bn_secrets_t *secrets, const tg_conf_t *conf, char *err_text, size_t err_cap) {
   memset(secrets, 0, sizeof *secrets);
   char text[4096];
   size_t len = 0;
   int err = need(conf->venue_api_key_file, "venue.api_key_file", err_text, err_cap);
   if (!err) err = need(conf->venue_hmac_secret_file, "venue.hmac_secret_file", err_text, err_cap);
-  if (!err)
-    err = read_word(conf->venue_api_key_file, secrets->api_key, sizeof secrets->api_key, &secrets->api_key_len, err_text,
-                    err_cap);
+  if (!err) err = read_word(conf->venue_api_key_file, text, TG_BN_API_KEY_MAX, &len, err_text, err_cap);
+  if (!err) err = tg_bn_secrets_key(secrets, text, len);
   if (!err) err = read_word(conf->venue_hmac_secret_file, text, sizeof text, &len, err_text, err_cap);
   if (!err) tg_hmac_key_init(&secrets->hmac, text, len);
   if (!err && conf->venue_ed25519_key_file[0] != '\0') {
@@ -48,9 +56,8 @@ int tg_bn_secrets_load(tg_bn_secrets_t *secrets, const tg_conf_t *conf, char *er
                  conf->venue_ed25519_key_file);
     }
     const char *key_path = conf->venue_ed25519_api_key_file[0] ? conf->venue_ed25519_api_key_file : conf->venue_api_key_file;
-    if (!err)
-      err = read_word(key_path, secrets->logon_api_key, sizeof secrets->logon_api_key, &secrets->logon_api_key_len, err_text,
-                      err_cap);
+    if (!err) err = read_word(key_path, text, TG_BN_API_KEY_MAX, &len, err_text, err_cap);
+    if (!err) err = tg_secret_set(&secrets->logon_api_key, text, len);
     secrets->has_ed25519 = err == 0;
   }
   tg_wipe(text, sizeof text);

@@ -153,7 +153,7 @@ static void key_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t
   bool same = cold->listen_key_len == key.len && memcmp(cold->listen_key, key.p, key.len) == 0;
   memcpy(cold->listen_key, key.p, key.len);
   cold->listen_key_len = key.len;
-  cold->key_next_ns = cold->now_ns + BN_KEY_PERIOD_NS;
+  cold->key_next_ns = cold->now_ns + bn_key_period_ns(cold);
   char path[TG_BN_PATH_BYTES];
   int n = snprintf(path, sizeof path, "%s/ws/%.*s", cold->conf->venue_private_path, (int)key.len, key.p);
   int err = n > 0 ? tg_bn_sup_path(&cold->sup[2], path, (size_t)n) : -TG_ESIZE;

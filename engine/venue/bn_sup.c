@@ -1,7 +1,9 @@
 #include "engine/venue/bn_sup.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "engine/conf/secret.h"
 
 static void sup_open(void *user, tg_dial_t *dial) {
   tg_bn_sup_t *sup = user;
@@ -12,6 +14,7 @@ static void sup_open(void *user, tg_dial_t *dial) {
     return;
   }
   int err = tg_dial_send(dial, TG_WS_TEXT, text, len);
+  tg_wipe(text, sizeof text); /* key and signature */
   if (err) tg_dial_close(dial, TG_WS_CODE_NORMAL);
 }
 
@@ -54,7 +57,7 @@ int tg_bn_sup_open(tg_bn_sup_t *sup, tg_session_t id, tg_netcold_t *net, const t
   sup->dial = tg_dial_new(net, &dial_ops, sup);
   if (!sup->dial) return -TG_ENOMEM;
   for (int i = 0; i < TG_HOT_SLOTS; i++) {
-    sup->handoff[i] = calloc(1, sizeof *sup->handoff[i]);
+    sup->handoff[i] = tg_private_map(sizeof *sup->handoff[i]); /* record keys cross in it */
     if (!sup->handoff[i]) return -TG_ENOMEM;
   }
   return 0;
@@ -62,7 +65,7 @@ int tg_bn_sup_open(tg_bn_sup_t *sup, tg_session_t id, tg_netcold_t *net, const t
 
 void tg_bn_sup_close(tg_bn_sup_t *sup) {
   if (sup->dial) tg_dial_free(sup->dial);
-  for (int i = 0; i < TG_HOT_SLOTS; i++) free(sup->handoff[i]);
+  for (int i = 0; i < TG_HOT_SLOTS; i++) tg_private_unmap(sup->handoff[i], sizeof *sup->handoff[i]);
   memset(sup, 0, sizeof *sup);
 }
 
@@ -181,9 +184,10 @@ bool tg_bn_sup_link(tg_bn_sup_t *sup, const tg_link_t *link, uint64_t now_ns) {
   /* EFULL of the session that is up: the hot lane lost messages and says up again behind this one */
   if (!link->up && (fresh || (sup->up && link->gen == sup->up_gen && link->reason != TG_EFULL))) {
     if (link->gen == sup->up_gen) sup->up = false;
+    char text[80];
     sup->down_cnt++;
     tg_backoff_failed(&sup->backoff, now_ns);
-    sup->ops->failed(sup->user, sup, -(int)link->reason, "the session ended");
+    sup->ops->failed(sup->user, sup, -(int)link->reason, end_text(link, text, sizeof text));
   }
   return false;
 }

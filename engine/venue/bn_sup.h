@@ -9,6 +9,7 @@
 #ifndef TG_VENUE_BN_SUP_H
 #define TG_VENUE_BN_SUP_H
 
+#include "engine/conf/conf.h"
 #include "engine/msg/msg.h"
 #include "engine/venue/hot_session.h"
 #include "net/backoff.h"

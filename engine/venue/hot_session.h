@@ -7,6 +7,9 @@
  * Threads: the stage's lane.
  * Limit:   2 slots; a CTL_ADOPT while both are taken (a former session still closes) is refused: LINK down with TG_EBUSY and
  *          the new generation, the descriptor is closed, the former one hurried; the cold lane dials again.
+ * Silence: judged by application messages, not by pings or by sends that succeed. A session that said nothing for probe_ns is
+ * asked something harmless that its application must answer; one that says nothing for silent_ns is given up: LINK down with
+ *          TG_ESTALE, the cold lane dials anew. A quiet market is no fault: the answers to the questions are life.
  * Errors:  a ring without room: LINK messages are kept and sent in their order, before any later message of the session, so
  *          that the reader hears of every generation's end. TG_HOT_OWED_MAX are enough: the cold lane hands over the next
  *          session only when it has read what became of the one before. */
@@ -32,7 +35,7 @@ typedef void (*tg_hot_down_t)(void *user, uint64_t now_ns);
 typedef struct tg_hot_owed {
   uint32_t gen;
   bool up;
-  uint8_t reason;
+  uint8_t reason, detail;
 } tg_hot_owed_t;
 
 typedef struct tg_hot_session {
@@ -52,6 +55,12 @@ typedef struct tg_hot_session {
   uint64_t former_until_ns; /* when the replaced one is closed; 0: none lingers */
   tg_hot_owed_t owed[TG_HOT_OWED_MAX];
   uint32_t owed_cnt;
+  const char *probe; /* a request that changes nothing, NULL: none */
+  size_t probe_len;
+  uint64_t probe_ns, silent_ns; /* 0: off */
+  uint64_t app_ns;              /* engine time of the last application message, or of the adoption */
+  uint64_t probed_ns;
+  uint64_t probe_cnt, silent_cnt;
   uint64_t link_dropped_cnt;
   tg_hist_t kernel_to_user_ns;
   /* venue.rx_stamps: kernel's receive stamp -> this lane; the wall clock must not step meanwhile */ /* "still up" messages
@@ -65,6 +74,8 @@ TG_MUST_USE int tg_hot_session_layout(tg_arena_t *arena, tg_hot_session_t *sessi
  */
 void tg_hot_session_init(tg_hot_session_t *session, tg_session_t id, tg_spsc_t *out, tg_handoff_t *const handoff[TG_HOT_SLOTS],
                          tg_hot_message_t on_message, tg_hot_down_t on_down, void *user);
+/* After init: what to ask after probe_ns of silence (constant text), and when to give the session up. 0: off. */
+void tg_hot_session_silence(tg_hot_session_t *session, const char *probe, size_t len, uint64_t probe_ns, uint64_t silent_ns);
 /* CTL_ADOPT and CTL_CLOSE of this session. */
 void tg_hot_session_ctl(tg_hot_session_t *session, const tg_msg_t *msg, uint64_t now_ns);
 /* Messages of the session were lost for `reason` (TG_EFULL): the reader hears LINK down and, while it is up, up again. */

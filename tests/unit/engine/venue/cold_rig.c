@@ -76,9 +76,8 @@ cold_rig_t *cold_new(vp_t *venue, uint16_t port) {
   conf->venue_reconnect_budget = 1000;
   static const char key[] = "an-api-key", secret[] = "a secret";
   static const uint8_t seed[32] = {1};
-  memcpy(rig->secrets.api_key, key, sizeof key);
-  memcpy(rig->secrets.logon_api_key, key, sizeof key);
-  rig->secrets.api_key_len = rig->secrets.logon_api_key_len = sizeof key - 1;
+  cr_assert_eq(tg_bn_secrets_key(&rig->secrets, key, sizeof key - 1), 0);
+  cr_assert_eq(tg_secret_set(&rig->secrets.logon_api_key, key, sizeof key - 1), 0);
   tg_hmac_key_init(&rig->secrets.hmac, secret, sizeof secret - 1);
   cr_assert_eq(tg_ed25519_from_seed(&rig->secrets.ed25519, seed), 0);
   rig->secrets.has_ed25519 = true;

@@ -53,8 +53,8 @@ Test(bn_secrets, keys_without_a_logon_key) {
   char text[512];
   make(&conf);
   cr_assert_eq(load(&secrets, &conf, text), 0, "%s", text);
-  cr_assert_eq(secrets.api_key_len, 9);
-  cr_assert_arr_eq(secrets.api_key, "TheApiKey", 9);
+  cr_assert_eq(secrets.api_key.len, 9);
+  cr_assert_arr_eq(secrets.api_key.opaque, "TheApiKey", 9);
   cr_assert_not(secrets.has_ed25519);
   tg_hmac_key_t want;
   tg_hmac_key_init(&want, "TheSecret", 9);
@@ -90,12 +90,12 @@ Test(bn_secrets, a_logon_key_and_the_key_that_belongs_to_it) {
   set(conf.venue_ed25519_key_file, "ed", pem(), 0600);
   cr_assert_eq(load(&secrets, &conf, text), 0, "%s", text);
   cr_assert(secrets.has_ed25519);
-  cr_assert_arr_eq(secrets.logon_api_key, "TheApiKey", 9, "api_key_file unless told otherwise");
+  cr_assert_arr_eq(secrets.logon_api_key.opaque, "TheApiKey", 9, "api_key_file unless told otherwise");
   tg_bn_secrets_wipe(&secrets);
   set(conf.venue_ed25519_api_key_file, "edapi", "OtherKey", 0600);
   cr_assert_eq(load(&secrets, &conf, text), 0, "%s", text);
-  cr_assert_eq(secrets.logon_api_key_len, 8);
-  cr_assert_arr_eq(secrets.logon_api_key, "OtherKey", 8);
+  cr_assert_eq(secrets.logon_api_key.len, 8);
+  cr_assert_arr_eq(secrets.logon_api_key.opaque, "OtherKey", 8);
   tg_bn_secrets_wipe(&secrets);
   set(conf.venue_ed25519_key_file, "ed", "no key at all, ThePrivatePart", 0600);
   cr_assert_lt(load(&secrets, &conf, text), 0);
