@@ -128,6 +128,46 @@ json_t *tg_cold_truth_json(const tg_cold_truth_t *truth) {
                    "written_back", (json_int_t)r->written_back, "left", (json_int_t)truth->left, "note", r->note);
 }
 
+void tg_cold_truth_metrics(const tg_cold_truth_t *truth, const tg_bn_cold_stats_t *bn, tg_metrics_out_t *out) {
+  const tg_recover_t *r = truth->recover;
+  const struct {
+    tg_metric_t metric;
+    const char *label, *value;
+    uint64_t number;
+  } row[] = {{TG_METRIC_RESTORED, "what", "position", r ? position_cnt(r) : 0},
+             {TG_METRIC_RESTORED, "what", "order", r ? r->order_cnt : 0},
+             {TG_METRIC_RESTORED, "what", "trade", r ? trade_cnt(r) : 0},
+             {TG_METRIC_RESTORED, "what", "written_back", r ? r->written_back : 0},
+             {TG_METRIC_RESTORED, "what", "left", truth->left},
+             {TG_METRIC_COMPARES, "result", "done", bn->compares},
+             {TG_METRIC_COMPARES, "result", "held", bn->compares_held},
+             {TG_METRIC_LOST_FILLS, NULL, NULL, bn->lost_fills},
+             {TG_METRIC_CAUGHT_UP, NULL, NULL, bn->trades},
+             {TG_METRIC_PROFILE, "result", "read", bn->profile_reads},
+             {TG_METRIC_PROFILE, "result", "changed", bn->profile_changes}};
+  for (size_t i = 0; i < TG_ARRAY_CNT(row); i++) {
+    const char *labels[] = {row[i].label, row[i].value, NULL};
+    tg_metrics_put(out, row[i].metric, (int64_t)row[i].number, row[i].label ? labels : NULL);
+  }
+}
+
+json_t *tg_cold_truth_checks_json(const tg_bn_cold_stats_t *bn) {
+  return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "compares", (json_int_t)bn->compares, "compares_held",
+                   (json_int_t)bn->compares_held, "lost_fills", (json_int_t)bn->lost_fills, "asked_for", (json_int_t)bn->trades,
+                   "profile_reads", (json_int_t)bn->profile_reads, "profile_changes", (json_int_t)bn->profile_changes);
+}
+
+int tg_cold_truth_evidence(const tg_cold_truth_t *truth, const tg_evidence_cfg_t *cfg, uint64_t number, const tg_msg_t *alarm) {
+  static const char *const name[] = {"restart.json", "verdict.json"};
+  const tg_out_alarm_t *told = &alarm->u.out_alarm;
+  json_t *document[] = {tg_cold_truth_json(truth),
+                        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I}", "verdict", tg_alarm_name(told->what), "instrument",
+                                  (json_int_t)(alarm->instr_idx == TG_INSTR_NONE ? -1 : alarm->instr_idx), "ours",
+                                  (json_int_t)told->ours, "venue", (json_int_t)told->venue, "from_epoch",
+                                  (json_int_t)told->detail[0], "snapshot", (json_int_t)told->detail[1])};
+  return tg_evidence_documents(cfg, "restart", number, alarm->ts_ns, name, document, TG_ARRAY_CNT(name));
+}
+
 void tg_cold_truth_close(tg_cold_truth_t *truth) {
   tg_recover_free(truth->recover);
   free(truth->msg);

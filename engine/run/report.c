@@ -78,6 +78,7 @@ static json_t *store_books(const tg_engine_t *e, uint16_t instr_idx) {
   put_e8(object, "funding", pos->funding_e8);
   put_e8(object, "net_pnl", pos->realised_e8 - pos->commission_e8 + pos->funding_e8);
   put_int(object, "fills", pos->fill_cnt);
+  if (pos->inside_lots) put_lots(object, "inside_adopted", pos->inside_lots, qty_scale(&v));
   return object;
 }
 
@@ -174,6 +175,8 @@ int tg_engine_report(tg_engine_t *engine) {
   put_int(report, "journal_depth_max", e->rings.journal.depth_max);
   put_int(report, "core_halts", e->core.halt_cnt);
   json_object_set_new(report, "lanes", lanes_json(e));
+  json_object_set_new(report, "restart", tg_cold_truth_json(&e->cold.truth));
+  json_object_set_new(report, "fill_checks", tg_cold_truth_checks_json(&e->cold.bn_stats));
   put_text(report, "digest", e->digest);
   put_text(report, "tape", e->conf.tape_enabled ? e->tape_path : "off");
   put_int(report, "tape_bytes", e->tape_stats.bytes);
@@ -238,6 +241,7 @@ void tg_run_collect(void *user, tg_metrics_out_t *out) {
     tg_metrics_put(out, TG_METRIC_STORE_OK, store.broken == 0, NULL);
     tg_metrics_put(out, TG_METRIC_STORE_ROWS, (int64_t)store.rows, NULL);
   }
+  tg_cold_truth_metrics(&e->cold.truth, &e->cold.bn_stats, out);
   tg_metrics_put_hist(out, "tick_to_order", &e->gateway.bn.tick_to_order_ns);
   tg_metrics_put_hist(out, "core_step", &e->core.step_ns);
 }
@@ -252,6 +256,8 @@ static void status_extra(void *user, json_t *object) {
   put_int(account, "good", sync.good);
   if (sync.age_ns != UINT64_MAX) put_int(account, "age_ms", sync.age_ns / (uint64_t)TG_NS_PER_MS);
   json_object_set_new(object, "account_sync", account);
+  json_object_set_new(object, "restart", tg_cold_truth_json(&e->cold.truth));
+  json_object_set_new(object, "fill_checks", tg_cold_truth_checks_json(&e->cold.bn_stats));
   put_int(object, "journal_depth", tg_spsc_depth(&e->rings.journal));
   put_int(object, "feed_errors", e->feed.bn.error_cnt);
   put_int(object, "gateway_errors", e->gateway.bn.error_cnt);
@@ -267,6 +273,11 @@ static void status_extra(void *user, json_t *object) {
 static int run_command(void *user, const tg_msg_t *cmd) {
   tg_engine_t *e = user;
   return tg_stage_cold_command(&e->cold, cmd);
+}
+
+static int run_batch(void *user, const tg_msg_t *msg, uint32_t cnt) {
+  tg_engine_t *e = user;
+  return tg_stage_cold_to_core(&e->cold, msg, cnt);
 }
 
 static int run_drill(void *user, const tg_msg_t *cmd) {
@@ -290,6 +301,10 @@ tg_control_cfg_t tg_run_control_cfg(tg_engine_t *engine) {
                             .user = e,
                             .command = run_command,
                             .drill = run_drill,
+                            .batch = run_batch,
+                            .conf_path = e->config_path,
+                            .gates = tg_run_gates,
+                            .order = tg_run_order,
                             .status = status_extra};
 }
 

@@ -245,6 +245,11 @@ static void on_alarm(tg_stage_cold_t *s, const tg_msg_t *msg) {
          "alarm %s: client id %016llx, ours %lld, venue %lld, detail %lld %lld", tg_alarm_name(alarm->what),
          (unsigned long long)alarm->client_id, (long long)alarm->ours, (long long)alarm->venue, (long long)alarm->detail[0],
          (long long)alarm->detail[1]);
+  bool restart = alarm->what == TG_ALARM_RESTART_EQUAL || alarm->what == TG_ALARM_RESTART_DIFFERS;
+  if (restart && s->conf->evidence_restart) {
+    int bundle_err = tg_cold_truth_evidence(&s->truth, &s->evidence, s->evidence_cnt++, msg);
+    if (bundle_err) tg_log_error("evidence bundle not written: %s", tg_err_text(bundle_err));
+  }
   bool account = alarm->what >= TG_ALARM_DUPLICATE_KEY && alarm->what <= TG_ALARM_SIDE_MODE;
   if (!account || !s->conf->evidence_account_sync) return;
   int err = tg_evidence_mismatch(&s->evidence, s->evidence_cnt++, msg->ts_ns, tg_alarm_name(alarm->what), &s->sync->good, msg);
@@ -374,9 +379,8 @@ static uint32_t cold_turn(void *self, uint64_t now_ns) {
   int fatal = tg_bn_cold_fatal(s->bn, &text);
   if (fatal && !atomic_load_explicit(&s->fatal_exit, memory_order_relaxed)) cold_fatal(s, fatal, text);
   uint32_t done = journal_drain(s, now_ns, TG_COLD_BURST);
-  tg_bn_cold_stats_t bn;
-  tg_bn_cold_stats(s->bn, &bn);
-  if (bn.phase == TG_BN_RUNNING && atomic_load_explicit(&s->phase, memory_order_relaxed) == TG_COLD_RUN) {
+  tg_bn_cold_stats(s->bn, &s->bn_stats);
+  if (s->bn_stats.phase == TG_BN_RUNNING && atomic_load_explicit(&s->phase, memory_order_relaxed) == TG_COLD_RUN) {
     /* the first snapshot after a restart is compared: executions of the time between come before it */
     uint32_t want = tg_bn_cold_catching_up(s->bn) ? 0 : tg_sync_turn(s->sync, now_ns);
     tg_msg_t failed;
@@ -391,7 +395,7 @@ static uint32_t cold_turn(void *self, uint64_t now_ns) {
   err = s->intents ? tg_intents_turn(s->intents, now_ns) : 0;
   if (err) journal_broken(s, "the store of intents", err, now_ns);
   disk_turn(s, now_ns);
-  if (s->beat) beat_turn(s, bn.phase == TG_BN_RUNNING);
+  if (s->beat) beat_turn(s, s->bn_stats.phase == TG_BN_RUNNING);
   if (s->control) tg_control_turn(s->control, now_ns);
   if (s->metrics) tg_metrics_turn(s->metrics);
   heartbeat(s, now_ns);

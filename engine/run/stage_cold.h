@@ -55,6 +55,7 @@ typedef struct tg_stage_cold {
   tg_netcold_t *net;
   tg_bn_cold_t *bn;
   tg_cold_truth_t truth; /* what the former run left; opened by the engine */
+  tg_bn_cold_stats_t bn_stats; /* of the last turn; stays when the venue's side is gone */
   tg_msg_t *aside_mem;   /* [TG_COLD_ASIDE] journal messages taken while the core's ring was waited for */
   uint32_t aside_head, aside_cnt;
   tg_msg_t *sync_mem;
