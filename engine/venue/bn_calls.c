@@ -50,18 +50,20 @@ static void clock_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer
   bn_clock_sample(cold, answer, server_ms);
 }
 
-/* Asks without parameters. */
-static void ask_plain(tg_bn_cold_t *cold, tg_bn_ep_t ep, bn_done_t done) {
+/* Asks without parameters. False: not sent. */
+static bool ask_plain(tg_bn_cold_t *cold, tg_bn_ep_t ep, bn_done_t done) {
   char target[BN_TARGET_BYTES];
   tg_bn_req_t req;
   bn_call_t *call = bn_call_new(cold, ep, done);
-  if (!call) return;
+  if (!call) return false;
   call_begin(&req, call, target);
-  if (bn_call_send(cold, call, &req, 0) != 0) cold->stats.errors++;
+  if (bn_call_send(cold, call, &req, 0) == 0) return true;
+  cold->stats.errors++;
+  return false;
 }
 
 void bn_clock_ask(tg_bn_cold_t *cold) {
-  ask_plain(cold, TG_BN_EP_TIME, clock_done);
+  (void)ask_plain(cold, TG_BN_EP_TIME, clock_done); /* not sent: the next sample comes with its period */
 }
 
 /* --- listen key, dead-man timer --- */
@@ -71,8 +73,13 @@ static void keep_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_
   (void)bn_key_ask(cold); /* unknown or expired: make sure of one; when not sent, key_next_ns brings us back */
 }
 
+uint64_t bn_key_period_ns(const tg_bn_cold_t *cold) {
+  return (uint64_t)cold->conf->venue_key_keep_s * (uint64_t)TG_NS_PER_S;
+}
+
 void bn_key_keep(tg_bn_cold_t *cold) {
-  ask_plain(cold, TG_BN_EP_LISTEN_KEY_KEEP, keep_done);
+  if (!ask_plain(cold, TG_BN_EP_LISTEN_KEY_KEEP, keep_done))
+    cold->key_next_ns = cold->now_ns + BN_START_PAUSE_NS; /* a pause, or no room: not a whole period later */
 }
 
 static void countdown_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer) {

@@ -14,7 +14,7 @@
 
 #include "net/dial.h"
 
-enum { CONNS = 256, SEEN = 4096, RULES = 64 };
+enum { CONNS = 1024, SEEN = 16384, RULES = 64 };
 
 typedef struct vp_conn {
   vp_t *vp;
