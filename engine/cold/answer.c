@@ -199,7 +199,10 @@ json_t *tg_answer_orders(const tg_question_t *question) {
   json_t *list = json_array();
   for (uint32_t i = 0; i < TG_MIRROR_ORDERS; i++) {
     const tg_mirror_order_t *order = &mirror->order[i];
-    if (order->used && (order->open || all)) json_array_append_new(list, order_json(question, order));
+    if (!order->used || (!order->open && !all)) continue;
+    json_t *row = order_json(question, order);
+    if (row && question->cfg->order && order->open) question->cfg->order(question->cfg->user, row, order->report.client_id);
+    json_array_append_new(list, row);
   }
   json_t *answer = tg_answer_begin(question);
   json_object_set_new(answer, "open", tg_answer_u64(mirror->order_open));
@@ -289,48 +292,5 @@ json_t *tg_answer_book(const tg_question_t *question) {
   }
   json_t *answer = tg_answer_begin(question);
   json_object_set_new(answer, "books", list);
-  return answer;
-}
-
-/* ---- decisions, gates ---- */
-
-/* Every gate of the chain in its order; those whose machinery comes later say so. */
-static json_t *gate_chain(const tg_mirror_counts_t *counts) {
-  json_t *chain = json_array();
-  for (unsigned i = 0; i < TG_GATE_CNT; i++) {
-    const tg_gate_row_t *row = &tg_gate_rows[i];
-    json_array_append_new(chain, json_pack("{s:i,s:s,s:s,s:s,s:o}", "bit", (int)row->bit, "gate", row->name, "status",
-                                           row->built ? "live" : "not built: always passes", "blocks", row->blocks, "bits_set",
-                                           tg_answer_u64(counts->gate_any[row->bit])));
-  }
-  return chain;
-}
-
-json_t *tg_answer_gates(const tg_question_t *question) {
-  const tg_mirror_counts_t *counts = &question->cfg->mirror->counts;
-  json_t *first = json_object(), *any = json_object(), *blocked = json_array();
-  uint64_t sum = 0;
-  for (unsigned bit = 0; bit < TG_MIRROR_GATES; bit++) {
-    for (unsigned sub = 0; sub < TG_COLD_GATE_SUBS; sub++) {
-      uint64_t cnt = counts->gate_first[bit][sub];
-      if (cnt == 0) continue;
-      sum += cnt;
-      json_object_set_new(first, tg_cold_gate_reason(bit, sub), tg_answer_u64(cnt));
-    }
-    if (counts->gate_any[bit]) json_object_set_new(any, tg_cold_gate_reason(bit, 0), tg_answer_u64(counts->gate_any[bit]));
-  }
-  for (unsigned state = 0; state < TG_COLD_FSM_STATES; state++) {
-    for (unsigned intent = 0; intent < 4; intent++) {
-      if (counts->blocked[state][intent] == 0) continue;
-      json_array_append_new(blocked, json_pack("{s:s,s:s,s:o}", "state", question->cfg->names->fsm_state(state), "intent",
-                                               tg_intent_name(intent), "count", tg_answer_u64(counts->blocked[state][intent])));
-    }
-  }
-  json_t *answer = tg_answer_begin(question);
-  json_object_set_new(answer, "blocked", tg_answer_u64(sum));
-  json_object_set_new(answer, "gate_blocks", first);
-  json_object_set_new(answer, "gate_bits", any);
-  json_object_set_new(answer, "by_state", blocked);
-  json_object_set_new(answer, "chain", gate_chain(counts));
   return answer;
 }

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "engine/base/decimal.h"
-#include "engine/cold/answer.h"
+#include "engine/base/log.h"
+#include "engine/cold/control_desk.h"
 
 typedef struct client {
   int fd; /* -1 free */
@@ -129,6 +130,22 @@ static const char *not_sent(int err) {
                             : "commands are not taken here";
 }
 
+/* The command, behind the lines that the desk has for it. */
+static int send_command(tg_control_t *ctl, tg_msg_t *cmd, bool drill) {
+  tg_desk_t *desk = ctl->cfg.desk;
+  int rc = -TG_EUNSUPPORTED;
+  if (drill) {
+    rc = ctl->cfg.drill ? ctl->cfg.drill(ctl->cfg.user, cmd) : rc;
+  } else if (desk && desk->line_cnt > 0) {
+    desk->line[desk->line_cnt] = *cmd;
+    rc = ctl->cfg.batch ? ctl->cfg.batch(ctl->cfg.user, desk->line, desk->line_cnt + 1) : rc;
+  } else if (ctl->cfg.command) {
+    rc = ctl->cfg.command(ctl->cfg.user, cmd);
+  }
+  if (desk) tg_desk_sent(desk, cmd->u.cmd.cmd_no, rc >= 0, ctl->now_ns);
+  return rc;
+}
+
 static void request(tg_control_t *ctl, client_t *client, const char *line, size_t len) {
   tg_msg_t cmd;
   memset(&cmd, 0, sizeof cmd);
@@ -143,8 +160,7 @@ static void request(tg_control_t *ctl, client_t *client, const char *line, size_
   }
   cmd.u.cmd.cmd_no = ctl->next_cmd_no++;
   client->drill = cmd.u.cmd.verb == TG_VERB_KILL && cmd.u.cmd.arg[0] == TG_CTL_KILL_DRILL;
-  int (*to)(void *, const tg_msg_t *) = client->drill ? ctl->cfg.drill : ctl->cfg.command;
-  int rc = to ? to(ctl->cfg.user, &cmd) : -TG_EUNSUPPORTED;
+  int rc = send_command(ctl, &cmd, client->drill);
   if (rc < 0) {
     answer(ctl, client, tg_answer_error(rc, not_sent(rc)));
     return;
@@ -236,6 +252,9 @@ static void accept_all(tg_control_t *ctl) {
 static json_t *command_json(const tg_control_t *ctl, const client_t *client, bool ok, const char *error, const char *code) {
   json_t *document = json_pack("{s:b,s:s,s:s,s:I}", "ok", ok, "mode", tg_mode_word(ctl->cfg.mode), "command",
                                tg_verb_name(client->verb), "cmd_no", (json_int_t)client->cmd_no);
+  const tg_desk_t *desk = ctl->cfg.desk;
+  if (ok && desk && client->verb == TG_VERB_LIMIT && desk->needs_restart[0])
+    json_object_set_new(document, "needs_restart", json_string(desk->needs_restart));
   if (!ok) {
     json_object_set_new(document, "error", json_string(error));
     json_object_set_new(document, "code", json_string(code));
@@ -253,6 +272,8 @@ void tg_control_on_msg(tg_control_t *ctl, const tg_msg_t *msg) {
   if (msg->kind != TG_OUT_ALARM) return;
   const tg_out_alarm_t *alarm = &msg->u.out_alarm;
   if (alarm->what != TG_ALARM_CMD_DONE && alarm->what != TG_ALARM_CMD_REFUSED) return;
+  if (ctl->cfg.desk && alarm->detail[0] != 0)
+    tg_desk_heard(ctl->cfg.desk, (uint64_t)alarm->detail[0], alarm->what == TG_ALARM_CMD_DONE, ctl->now_ns);
   for (int i = 0; i < TG_CTL_CLIENTS; i++) {
     client_t *client = &ctl->client[i];
     if (client->fd < 0 || !client->waiting || client->drill || client->cmd_no != (uint64_t)alarm->detail[0]) continue;
@@ -321,6 +342,11 @@ void tg_control_turn(tg_control_t *ctl, uint64_t now_ns) {
     if (client->fd >= 0) check_times(ctl, client);
   }
   if (ready > 0 && fds[0].revents & POLLIN) accept_all(ctl);
+  tg_msg_t cmd;
+  if (ctl->cfg.desk && tg_desk_due(ctl->cfg.desk, now_ns, ctl->cfg.mirror->order_open, &cmd)) {
+    cmd.u.cmd.cmd_no = ctl->next_cmd_no++;
+    if (send_command(ctl, &cmd, false) < 0) tg_log_error("the end of a word could not be sent: tried again");
+  }
 }
 
 void tg_control_stats(const tg_control_t *ctl, tg_control_stats_t *out) {
@@ -347,10 +373,19 @@ int tg_control_open(tg_control_t **out, const tg_control_cfg_t *cfg, char *err_t
     ctl->fd = tg_unix_listen(cfg->path, &ctl->lock_fd, err_text, err_cap);
     if (ctl->fd < 0) rc = ctl->fd;
   }
+  if (rc == 0) {
+    ctl->cfg.desk = tg_desk_new(cfg->conf, cfg->conf_path);
+    if (!ctl->cfg.desk) {
+      snprintf(err_text, err_cap, "control: no memory");
+      tg_unix_unlisten(cfg->path, ctl->fd, ctl->lock_fd);
+      rc = -TG_ENOMEM;
+    }
+  }
   if (rc < 0) {
     free(ctl);
     return rc;
   }
+  if (cfg->conf) ctl->cfg.conf = &ctl->cfg.desk->conf; /* `config` shows what is in force */
   *out = ctl;
   return 0;
 }
@@ -361,5 +396,6 @@ void tg_control_close(tg_control_t *ctl) {
     if (ctl->client[i].fd >= 0) client_close(ctl, &ctl->client[i]);
   }
   tg_unix_unlisten(ctl->cfg.path, ctl->fd, ctl->lock_fd);
+  tg_desk_free(ctl->cfg.desk);
   free(ctl);
 }

@@ -36,18 +36,27 @@ typedef struct tg_control_cfg {
   const char *risk_uids;
   const tg_mirror_t *mirror;
   const tg_cold_names_t *names;
-  const tg_conf_t *conf; /* for `config`; NULL: not available */
+  const tg_conf_t *conf;      /* for `config`; NULL: not available */
   struct tg_intents *intents; /* NULL: off */
-  uint8_t mode;          /* tg_mode_t */
+  const char *conf_path;      /* of the settings file, for `reload`; NULL: unknown */
+  struct tg_desk *desk;       /* tg_control_open makes one; tests give their own, or NULL */
+  uint8_t mode;               /* tg_mode_t */
   uint64_t epoch, started_ns;
   const char *engine; /* version and commit */
   void *user;
   /* Hands a CMD message to the core. 0, or -TG_EFULL and the client hears "busy". */
   int (*command)(void *user, const tg_msg_t *cmd);
+  /* The same for some lines that belong together (CFG_SETs and the command behind them); NULL: `command` only. */
+  int (*batch)(void *user, const tg_msg_t *msg, uint32_t cnt);
   /* Begins a kill drill for cmd; its end comes by tg_control_finish. 0, -TG_EPERM (not sim), -TG_EBUSY; NULL: none here. */
   int (*drill)(void *user, const tg_msg_t *cmd);
   /* Adds what only the caller knows to `status` (latencies, rings, tape, store, sync); may be NULL. */
   void (*status)(void *user, struct json_t *object);
+  /* Adds limits, uses and counts of the gates as the core shows them: `gates`, and with `limits` that verb; symbol NULL: of all
+   * instruments. May be NULL. */
+  void (*gates)(void *user, struct json_t *object, bool limits, const char *symbol);
+  /* Adds to an order what only the core knows: since when its outcome is unknown, how often it was asked for. May be NULL. */
+  void (*order)(void *user, struct json_t *object, uint64_t client_id);
 } tg_control_cfg_t;
 
 typedef struct tg_control tg_control_t;

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/cold/answer.h"
+#include "engine/cold/control_desk.h"
 
-enum arg_kind { ARG_NO, ARG_OPT, ARG_SYM, ARG_OPTSYM, ARG_CNT, ARG_ANY };
+enum arg_kind { ARG_NO, ARG_OPT, ARG_SYM, ARG_OPTSYM, ARG_CNT, ARG_ANY, ARG_GRANT };
 
 const tg_control_row_t tg_control_rows[] = {
 #define V(word, handler, role, verb, arg_kind, args, help) {word, args, help, TG_ROLE_##role, TG_VERB_##verb, ARG_##arg_kind},
@@ -112,7 +112,7 @@ static const char *check_args(const tg_control_row_t *row, size_t cnt) {
   bool reason = row->arg_kind == ARG_OPT && row->verb != TG_VERB_NONE;
   if (row->arg_kind == ARG_NO && cnt > 0) return "this verb takes no argument";
   if (row->arg_kind == ARG_SYM && cnt != 1) return "this verb takes one symbol";
-  if (!reason && row->arg_kind != ARG_ANY && cnt > 1) return "too many arguments";
+  if (!reason && row->arg_kind != ARG_ANY && row->arg_kind != ARG_GRANT && cnt > 1) return "too many arguments";
   return NULL;
 }
 
@@ -167,5 +167,6 @@ json_t *tg_control_answer(const tg_control_cfg_t *cfg, uint8_t role, uint32_t ui
   const char *wrong = check_args(row, question.arg_cnt);
   if (wrong) return tg_answer_error(-TG_EINVAL, wrong);
   tg_answer_fn handler = handlers[row - tg_control_rows];
-  return handler ? handler(&question) : make_command(&question, role, uid, out_cmd);
+  if (handler) return handler(&question);
+  return row->arg_kind == ARG_GRANT ? tg_desk_grant(&question, out_cmd) : make_command(&question, role, uid, out_cmd);
 }

@@ -38,6 +38,9 @@ tg_mirror_t *tg_mirror_new(const tg_cold_names_t *names, const tg_book_cfg_t *bo
   ok = ring_new(&mirror->alarms, TG_MIRROR_ALARMS) && ok;
   ok = ring_new(&mirror->trips, TG_MIRROR_TRIPS) && ok;
   ok = ring_new(&mirror->trips_second, TG_MIRROR_TRIPS) && ok;
+  ok = ring_new(&mirror->limits, TG_MIRROR_LIMITS) && ok;
+  mirror->explain = aligned_alloc(TG_CACHE_LINE, TG_MIRROR_EXPLAINS * sizeof *mirror->explain);
+  ok = mirror->explain != NULL && ok;
   if (ok) return mirror;
   tg_mirror_free(mirror);
   return NULL;
@@ -57,6 +60,8 @@ void tg_mirror_free(tg_mirror_t *mirror) {
   free(mirror->alarms.item);
   free(mirror->trips.item);
   free(mirror->trips_second.item);
+  free(mirror->limits.item);
+  free(mirror->explain);
   free(mirror);
 }
 
@@ -187,6 +192,9 @@ uint16_t tg_mirror_find(const tg_mirror_t *mirror, const char *symbol) {
 static void on_decision(tg_mirror_t *mirror, const tg_msg_t *msg) {
   const tg_out_decision_t *decision = &msg->u.out_decision;
   ring_put(&mirror->decisions, msg);
+  tg_mirror_explain_t *explain = &mirror->explain[mirror->explain_next++ % TG_MIRROR_EXPLAINS];
+  memset(explain, 0, sizeof *explain);
+  explain->decision = *msg;
   if (decision->decision < TG_MIRROR_DECISION_KINDS && decision->reason < TG_MIRROR_REASONS)
     mirror->counts.decision[decision->decision][decision->reason]++;
   if (decision->gate_mask == 0) return;
@@ -194,6 +202,36 @@ static void on_decision(tg_mirror_t *mirror, const tg_msg_t *msg) {
     mirror->counts.gate_first[decision->gate][decision->sub_code < TG_COLD_GATE_SUBS ? decision->sub_code : 0]++;
   for (unsigned bit = 0; bit < TG_MIRROR_GATES; bit++) mirror->counts.gate_any[bit] += decision->gate_mask >> bit & 1u;
   if (decision->state < TG_COLD_FSM_STATES && decision->intent < 4) mirror->counts.blocked[decision->state][decision->intent]++;
+}
+
+/* Lines of the decision told last. */
+static void on_gates(tg_mirror_t *mirror, const tg_out_gates_t *gates) {
+  if (mirror->explain_next == 0 || gates->part >= TG_MIRROR_PARTS) return;
+  tg_mirror_explain_t *explain = &mirror->explain[(mirror->explain_next - 1) % TG_MIRROR_EXPLAINS];
+  memcpy(&explain->value[gates->part * 4u], gates->value, sizeof gates->value);
+  explain->limits_version = gates->limits_version;
+  explain->parts |= (uint8_t)(1u << gates->part);
+}
+
+const tg_mirror_explain_t *tg_mirror_explain(const tg_mirror_t *mirror, uint64_t client_id) {
+  for (uint64_t i = 0; i < TG_MIRROR_EXPLAINS && i < mirror->explain_next; i++) {
+    const tg_mirror_explain_t *explain = &mirror->explain[(mirror->explain_next - 1 - i) % TG_MIRROR_EXPLAINS];
+    if (explain->parts != 0 && (client_id == 0 || explain->decision.u.out_decision.client_id == client_id)) return explain;
+  }
+  return NULL;
+}
+
+bool tg_mirror_limit(const tg_mirror_t *mirror, uint16_t instr_idx, uint32_t version, unsigned limit, int64_t *out) {
+  const tg_msg_t *msg;
+  for (uint64_t i = 0; (msg = tg_mirror_ring_at(&mirror->limits, i)) != NULL; i++) {
+    const tg_out_limits_t *line = &msg->u.out_limits;
+    if (msg->instr_idx != instr_idx || line->version > version || limit < line->first ||
+        limit >= (unsigned)line->first + line->cnt)
+      continue;
+    *out = line->value[limit - line->first]; /* of this version, or the last one that told it before */
+    return true;
+  }
+  return false;
 }
 
 static void on_state(tg_mirror_t *mirror, const tg_msg_t *msg) {
@@ -358,6 +396,12 @@ static void on_engine(tg_mirror_t *mirror, const tg_msg_t *msg) {
       break;
     case TG_OUT_DECISION:
       on_decision(mirror, msg);
+      break;
+    case TG_OUT_GATES:
+      on_gates(mirror, &msg->u.out_gates);
+      break;
+    case TG_OUT_LIMITS:
+      ring_put(&mirror->limits, msg);
       break;
     case TG_OUT_ORDER:
       on_order(mirror, msg);

@@ -1,7 +1,7 @@
 /* mirror.h - what the engine looks like from outside, rebuilt from the journal.
  * What:    a read model: instruments, tops, orders, positions, fills, decisions, transitions, gates, alarms, links. The control
  *          socket, the metrics and the evidence writer read it; nothing trades on it.
- * Owner:   tg_mirror_new allocates (about 4 MB), tg_mirror_free frees.
+ * Owner:   tg_mirror_new allocates (about 6 MB), tg_mirror_free frees.
  * Threads: one.
  * Limit:   the TG_MIRROR_* caps; an order that finds no room is counted in orders_dropped.
  * Errors:  none; odd messages are counted as kind 0. */
@@ -20,6 +20,9 @@
 #define TG_MIRROR_TRANSITIONS 128
 #define TG_MIRROR_ALARMS 512
 #define TG_MIRROR_TRIPS 128
+#define TG_MIRROR_EXPLAINS 4096 /* decisions kept with the inputs of their gates */
+#define TG_MIRROR_LIMITS 4096   /* OUT_LIMITS lines: the limits of the last versions */
+#define TG_MIRROR_PARTS 6       /* OUT_GATES lines of one decision (TG_EXPLAIN_PARTS of risk/explain.h) */
 #define TG_MIRROR_ASSETS 16
 #define TG_MIRROR_DECISION_KINDS 16
 #define TG_MIRROR_REASONS 64
@@ -46,6 +49,14 @@ typedef struct tg_mirror_order {
   uint16_t instr_idx;
   bool used, open;
 } tg_mirror_order_t;
+
+/* A told decision and what the gates had read. */
+typedef struct tg_mirror_explain {
+  tg_msg_t decision;
+  int64_t value[TG_MIRROR_PARTS * 4]; /* rows of risk/explain.def */
+  uint32_t limits_version;
+  uint8_t parts; /* bit per line seen */
+} tg_mirror_explain_t;
 
 /* Messages kept in rings: item[(next - 1 - i) % cap] is the i-th newest. */
 typedef struct tg_mirror_ring {
@@ -89,7 +100,9 @@ typedef struct tg_mirror {
   uint32_t order_used, order_open;
   uint64_t ended_id[TG_MIRROR_ENDED]; /* ring of client ids, oldest forgotten */
   uint64_t ended_next;
-  tg_mirror_ring_t fills, decisions, transitions, alarms, trips, trips_second;
+  tg_mirror_ring_t fills, decisions, transitions, alarms, trips, trips_second, limits;
+  tg_mirror_explain_t *explain; /* [TG_MIRROR_EXPLAINS], a ring */
+  uint64_t explain_next;
   tg_mirror_link_t link[TG_SESSION_CNT];
   tg_rate_t rate;
   tg_clock_msg_t clock;
@@ -111,6 +124,10 @@ void tg_mirror_on_msg(tg_mirror_t *mirror, const tg_msg_t *msg);
 const tg_mirror_order_t *tg_mirror_order(const tg_mirror_t *mirror, uint64_t client_id);
 /* Instrument by upper-case symbol; TG_INSTR_NONE. */
 uint16_t tg_mirror_find(const tg_mirror_t *mirror, const char *symbol);
+/* The newest kept decision about an order (client id), 0: the newest of all; NULL: forgotten or never told. */
+const tg_mirror_explain_t *tg_mirror_explain(const tg_mirror_t *mirror, uint64_t client_id);
+/* Limit number `limit` (risk/limits.h) of an instrument in a version; false: no longer known. */
+bool tg_mirror_limit(const tg_mirror_t *mirror, uint16_t instr_idx, uint32_t version, unsigned limit, int64_t *out);
 /* The i-th newest message of a ring, 0 the newest; NULL beyond what is kept. */
 const tg_msg_t *tg_mirror_ring_at(const tg_mirror_ring_t *ring, uint64_t newest_idx);
 

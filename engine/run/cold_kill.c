@@ -14,6 +14,11 @@
 #define SILENT_NS (2 * (uint64_t)TG_NS_PER_S)
 #define PROOF_WAIT_NS (2 * (uint64_t)TG_NS_PER_S) /* the last answers of a kill come a moment after the venue's list */
 
+/* Turns carry their time; commands come with a later one. */
+static uint64_t since(uint64_t now_ns, uint64_t then_ns) {
+  return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
 const char *tg_kill_way_text(unsigned way) {
 #define KW(name, text) text,
   static const char *const texts[] = {TG_KILL_WAYS(KW)};
@@ -87,7 +92,7 @@ void tg_cold_kill_asked(tg_stage_cold_t *s, tg_kill_way_t way, const tg_msg_t *c
                           .on = true,
                           .way = (uint8_t)way,
                           .looked = true,
-                          .asked_ns = now_ns,
+                          .asked_ns = cmd ? cmd->ts_ns : now_ns,
                           .look_next_ns = k->look_next_ns,
                           .placed_max = k->placed_max,
                           .kills = k->kills + (way != TG_KILL_BY_DRILL),
@@ -251,15 +256,15 @@ static void venue_turn(tg_stage_cold_t *s, uint64_t now_ns) {
   if (k->empty_ns == 0 && verified(k, venue)) {
     k->empty_ns = venue->empty_last_ns;
     tg_log_warn("KILL: the venue shows no open order of ours, %llu ms after it was asked for",
-                (unsigned long long)((k->empty_ns - k->asked_ns) / (uint64_t)TG_NS_PER_MS));
+                (unsigned long long)(since(k->empty_ns, k->asked_ns) / (uint64_t)TG_NS_PER_MS));
   }
-  if (k->empty_ns != 0 && !k->proof_written && (at_rest(s) || now_ns - k->empty_ns > PROOF_WAIT_NS)) prove(s, now_ns);
-  if (!k->latched && k->sent && !k->silent_told && now_ns - k->sent_ns > SILENT_NS) {
+  if (k->empty_ns != 0 && !k->proof_written && (at_rest(s) || since(now_ns, k->empty_ns) > PROOF_WAIT_NS)) prove(s, now_ns);
+  if (!k->latched && k->sent && !k->silent_told && since(now_ns, k->sent_ns) > SILENT_NS) {
     k->silent_told = true;
     tg_log_error("the core does not answer the KILL; the venue is worked on without it");
   }
   if (k->way != TG_KILL_BY_DRILL || k->drill_clearing) return;
-  bool late = now_ns - k->asked_ns > (uint64_t)TG_COLD_KILL_DRILL_MS * (uint64_t)TG_NS_PER_MS;
+  bool late = since(now_ns, k->asked_ns) > (uint64_t)TG_COLD_KILL_DRILL_MS * (uint64_t)TG_NS_PER_MS;
   if (!k->proof_written && !late) return;
   k->drill_clearing = send_verb(s, TG_VERB_KILL_OFF, "drill over", k->uid, now_ns) == 0;
 }

@@ -347,8 +347,9 @@ static int wire_hot(tg_engine_t *e) {
   uint64_t stale_ns = (uint64_t)e->conf.fsm_feed_stale_ms * (uint64_t)TG_NS_PER_MS;
   uint64_t answer_ns = (uint64_t)e->conf.order_answer_timeout_ms * (uint64_t)TG_NS_PER_MS;
   uint64_t second_ns = (uint64_t)TG_NS_PER_S;
-  tg_bn_feed_silence(&e->feed.bn, stale_ns / 3 < second_ns ? stale_ns / 3 : second_ns, 2 * stale_ns);
-  tg_bn_gateway_silence(&e->gateway.bn, 5 * second_ns, 15 * second_ns, 10 * second_ns, 10 * second_ns + 2 * answer_ns);
+  uint64_t probe_ns = stale_ns / 3 < second_ns ? stale_ns / 3 : second_ns;
+  tg_bn_feed_silence(&e->feed.bn, probe_ns, 2 * stale_ns);
+  tg_bn_gateway_silence(&e->gateway.bn, probe_ns, 2 * stale_ns, 10 * second_ns, 10 * second_ns + 2 * answer_ns);
   return 0;
 }
 

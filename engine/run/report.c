@@ -201,6 +201,7 @@ void tg_run_collect(void *user, tg_metrics_out_t *out) {
   tg_metrics_put(out, TG_METRIC_INFO, 1, info);
   tg_metrics_put(out, TG_METRIC_UPTIME, (int64_t)(now_ns - e->started_ns), NULL);
   tg_metrics_put_mirror(out, e->cold.mirror, now_ns);
+  tg_cold_intents_collect(e->cold.intents, out);
   tg_sync_stats_t sync;
   tg_sync_stats(e->cold.sync, now_ns, &sync);
   if (sync.age_ns != UINT64_MAX) tg_metrics_put(out, TG_METRIC_SYNC_AGE, (int64_t)sync.age_ns, NULL);
@@ -258,6 +259,7 @@ static void status_extra(void *user, json_t *object) {
   json_object_set_new(object, "account_sync", account);
   json_object_set_new(object, "restart", tg_cold_truth_json(&e->cold.truth));
   json_object_set_new(object, "fill_checks", tg_cold_truth_checks_json(&e->cold.bn_stats));
+  json_object_set_new(object, "intents", tg_cold_intents_json(e->cold.intents));
   put_int(object, "journal_depth", tg_spsc_depth(&e->rings.journal));
   put_int(object, "feed_errors", e->feed.bn.error_cnt);
   put_int(object, "gateway_errors", e->gateway.bn.error_cnt);

@@ -10,7 +10,7 @@
 #include "engine/cold/control.h"
 #include "tools/tickgatectl/ctl.h"
 
-enum { PATIENCE_S = 10 }; /* longer than the engine's own TG_CTL_CMD_MS */
+enum { PATIENCE_S = 15 }; /* longer than the engine's own TG_CTL_CMD_MS and TG_CTL_DRILL_MS */
 
 int ctl_connect(const char *socket_path, int *exit_code) {
   int fd = tg_unix_connect(socket_path);

@@ -46,6 +46,15 @@ static void usage(FILE *out) {
           TG_EXIT_OK, TG_EXIT_DIFF, TG_EXIT_USAGE, TG_EXIT_VENUE);
 }
 
+/* Options of a verb that the engine takes as plain words. */
+static const char *word_of(const char *arg) {
+  static const char *const option[] = {"--drill", "--dry-run", "--yes"};
+  for (size_t i = 0; i < TG_ARRAY_CNT(option); i++) {
+    if (strcmp(arg, option[i]) == 0) return option[i] + 2;
+  }
+  return NULL;
+}
+
 static int parse(int argc, char **argv, options_t *options) {
   snprintf(options->socket, sizeof options->socket, "run/control.sock");
   for (int i = 1; i < argc; i++) {
@@ -59,6 +68,8 @@ static int parse(int argc, char **argv, options_t *options) {
       options->json = true;
     } else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
       options->help = true;
+    } else if (options->word_cnt > 0 && word_of(arg) && options->word_cnt < TG_ARRAY_CNT(options->word)) {
+      options->word[options->word_cnt++] = word_of(arg);
     } else if (arg[0] == '-' || options->word_cnt == TG_ARRAY_CNT(options->word)) {
       return -TG_EINVAL;
     } else {

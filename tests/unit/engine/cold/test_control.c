@@ -127,6 +127,11 @@ Test(control, every_question_is_answered) {
   for (size_t i = 0; i < tg_control_row_cnt; i++) {
     if (tg_control_rows[i].verb != TG_VERB_NONE) continue;
     if (strncmp(tg_control_rows[i].word, "intents ", 8) == 0) continue; /* a store is needed: test_answer_intents.c */
+    /* arguments or a core are needed: test_control_desk.c */
+    static const char *const more[] = {"gates explain", "limits", "limits set", "reload", "confirm", "kill drill", "flatten"};
+    bool skip = false;
+    for (size_t m = 0; m < TG_ARRAY_CNT(more); m++) skip |= strcmp(tg_control_rows[i].word, more[m]) == 0;
+    if (skip) continue;
     char line[64];
     snprintf(line, sizeof line, "%s\n", tg_control_rows[i].word);
     json_t *answer = ask(&door, fd, line);
@@ -267,12 +272,15 @@ Test(control, roles_are_kept) {
       const tg_control_row_t *row = &tg_control_rows[i];
       char line[64];
       snprintf(line, sizeof line, "%s%s", row->word,
-               row->verb == TG_VERB_RESYNC_BOOK || row->verb == TG_VERB_ADOPT ? " BTCUSDT" : "");
+               strcmp(row->args, "SYMBOL") == 0            ? " BTCUSDT"
+               : strcmp(row->args, "REASON EXPIRY_S") == 0 ? " test 60"
+                                                           : "");
       memset(&cmd, 0, sizeof cmd);
       json_t *answer = tg_control_answer(&door.cfg, role, 1234, 5, line, strlen(line), &cmd);
       bool denied = answer && strcmp(word(answer, "code"), "EPERM") == 0;
       cr_assert_eq(denied, role < row->role, "%s as %u", row->word, role);
-      if (!denied) cr_assert_eq(cmd.kind == TG_CMD, row->verb != TG_VERB_NONE, "%s", row->word);
+      bool acts = row->verb != TG_VERB_NONE || strcmp(row->word, "kill drill") == 0;
+      if (!denied) cr_assert_eq(cmd.kind == TG_CMD, acts, "%s", row->word);
       if (denied) cr_assert_eq(cmd.kind, 0);
       json_decref(answer);
     }
