@@ -33,6 +33,7 @@ LAYERS = {
              ("engine/core/lifecycle.def", "engine/core/lifecycle.c", "engine/core/order.def", "engine/core/order.c"),
              ["order,order_table,lifecycle,fault_11", "core,core_venue,property"]),
 }
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 # layers that each of them stands on
 BELOW = {"risk": ("engine/base", "engine/msg", "engine/conf"),
          "core": ("engine/base", "engine/msg", "engine/conf", "engine/market", "engine/strategy", "risk")}
@@ -72,15 +73,21 @@ class Layer:
     def build(self, pool):
         for source, (obj, seen) in zip(self.sources + self.test_sources, pool.map(self.compile_base, self.sources + self.test_sources)):
             self.includes[source], self.objects[source] = seen, obj
-        base = f"{self.dir}/base"
-        self.link(base, {})
         start = time.monotonic()
+        self.must_pass({}, [], "without any mutant")
+        self.seconds = time.monotonic() - start
+        say(f"{self.name}: {self.program} passes in {self.seconds:.1f} s")
+        clean = {s: f"{self.objects[s]}.clean" for s in self.sources}
+        list(pool.map(lambda s: self.cc(["-O0", *SANITIZE, "-I" + ROOT, "-c", f"{ROOT}/{s}", "-o", clean[s]]), clean))
+        self.must_pass(clean, SANITIZE, "under the sanitizers")
+
+    def must_pass(self, changed, more, what):
+        base = f"{self.dir}/base"
+        self.link(base, changed, more)
         for suites in self.stages:
             code, out = self.run(base, suites, 600)
             if code != 0:
-                raise RuntimeError(f"{self.program} fails without any mutant:\n{out[-2000:]}")
-        self.seconds = time.monotonic() - start
-        say(f"{self.name}: {self.program} passes in {self.seconds:.1f} s")
+                raise RuntimeError(f"{self.program} fails {what}:\n{out[-2000:]}")
 
     def compile_base(self, source):
         obj = f"{self.dir}/{source.replace('/', '_')}.o"
@@ -97,22 +104,27 @@ class Layer:
         if done.returncode != 0:
             raise RuntimeError(done.stderr[-1500:])
 
+    def compile_mutant(self, folder, mutant, source, obj, more):
+        first = f"{folder}/{source}" if source == mutant.path else f"{ROOT}/{source}"
+        flags = ["-Itests/shim"] if source in self.test_sources else []
+        self.cc(["-O0", *more, *flags, "-I" + folder, "-I" + ROOT, "-c", first, "-o", obj])
+
     def dependents(self, path):
         if path.endswith(".def"):  # what a mutant changes in a table is read by the .c files that include it themselves
             return [s for s in self.sources if f'#include "{path}"' in open(f"{ROOT}/{s}", encoding="utf-8").read()]
         return [s for s in self.sources + self.test_sources if path in self.includes[s]]
 
-    def link(self, program, changed):
+    def link(self, program, changed, more=()):
         """changed: source -> object that takes the place of the one made at the start."""
         order = sorted(self.objects, key=lambda s: "property" in s)  # the longest last
-        args = [self.cfg.cc, "-pthread", *(changed.get(s, self.objects[s]) for s in order), self.cfg.below[self.name], "-linih",
+        args = [self.cfg.cc, "-pthread", *more, *(changed.get(s, self.objects[s]) for s in order), self.cfg.below[self.name], "-linih",
                 f"-L{self.cfg.boring}", f"-Wl,-rpath,{self.cfg.boring}", "-lssl", "-lcrypto", "-o", program]
         done = subprocess.run(args + self.cfg.linker, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(done.stderr[-1500:])
 
     def run(self, program, suites, seconds):
-        env = dict(os.environ, TG_SHIM_FIRST="1", TG_PROPERTY_SHARE="10")
+        env = dict(os.environ, TG_SHIM_FIRST="1", TG_PROPERTY_SHARE="10", ASAN_OPTIONS="detect_leaks=0")
         if suites:
             env["TG_SHIM_SUITES"] = suites
         child = subprocess.Popen([program], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -124,6 +136,11 @@ class Layer:
             os.killpg(child.pid, 9)  # the child's own group: it and the tests it forked
             child.communicate()
             return -1, "time is up"
+
+
+def failed_test(out):
+    failed = re.findall(r"\[FAIL\] (\S+)", out)
+    return failed[0] if failed else out.strip().split("\n")[-1][:100]
 
 
 def same_code(layer, folder, mutant, source):
@@ -155,11 +172,8 @@ def judge(layer, key, mutant, number):
         changed, sources = {}, layer.dependents(mutant.path)
         try:
             for source in sources:
-                obj = f"{folder}/{source.replace('/', '_')}.o"
-                first = f"{folder}/{source}" if source == mutant.path else f"{ROOT}/{source}"
-                flags = ["-Itests/shim"] if source in layer.test_sources else []
-                layer.cc(["-O0", *flags, "-I" + folder, "-I" + ROOT, "-c", first, "-o", obj])
-                changed[source] = obj
+                changed[source] = f"{folder}/{source.replace('/', '_')}.o"
+                layer.compile_mutant(folder, mutant, source, changed[source], [])
         except RuntimeError as error:
             return "broken", str(error).strip().split("\n")[0]
         program = f"{folder}/test"
@@ -168,10 +182,17 @@ def judge(layer, key, mutant, number):
         for suites in layer.stages:
             code, out = layer.run(program, suites, limit)
             if code != 0:
-                failed = re.findall(r"\[FAIL\] (\S+)", out)
-                return "killed", failed[0] if failed else out.strip().split("\n")[-1][:100]
+                return "killed", failed_test(out)
         if all(same_code(layer, folder, mutant, source) for source in sources if source not in layer.test_sources):
             return "same", ""
+        # once more under the sanitizers: what reads one past an end shows there only
+        for source, obj in changed.items():
+            layer.compile_mutant(folder, mutant, source, obj, SANITIZE)
+        layer.link(program, changed, SANITIZE)
+        for suites in layer.stages:
+            code, out = layer.run(program, suites, 3 * limit)
+            if code != 0:
+                return "killed", "sanitizer: " + failed_test(out)
         return "survived", ""
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -205,6 +226,7 @@ def arguments():
     what.add_argument("--sample", type=int, metavar="N", help="N of them, chosen by --seed")
     p.add_argument("--seed", default="1", help="any word, for instance a commit's hash")
     p.add_argument("--only", metavar="REGEX", help="mutants whose key matches")
+    p.add_argument("--keys", metavar="FILE", help="mutants whose keys FILE names, a line each (as `survived:` prints them)")
     p.add_argument("--budget", type=float, metavar="SECONDS", help="start no further mutant after so long")
     p.add_argument("--jobs", type=int, default=os.cpu_count())
     p.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -266,6 +288,10 @@ def main():
     stale += [f"listed without a reason: {key}" for key, reason in reasons.items() if not reason]
     if cfg.only:
         chosen = [c for c in chosen if re.search(cfg.only, c[1])]
+    if cfg.keys:
+        with open(cfg.keys, encoding="utf-8") as f:
+            named = {line.strip().removeprefix("survived: ") for line in f}
+        chosen = [c for c in chosen if c[1] in named]
     if cfg.sample is not None:
         chosen.sort(key=lambda c: hashlib.sha256(f"{cfg.seed} {c[1]}".encode()).digest())
         chosen = chosen[:cfg.sample]
