@@ -89,14 +89,12 @@ int tg_conf_scoped_set(tg_conf_t *conf, const char *name, const char *value, int
 int tg_conf_symbol_idx(const char *list, const char *symbol) {
   size_t len = strlen(symbol);
   int idx = 0;
-  for (const char *at = list; *at; idx++) {
-    while (*at == ' ' || *at == '\t') at++;
-    size_t word = strcspn(at, ",");
-    size_t cut = word;
-    while (cut > 0 && (at[cut - 1] == ' ' || at[cut - 1] == '\t')) cut--;
-    if (cut == len && memcmp(at, symbol, len) == 0) return idx;
+  for (const char *at = list; *at;) {
+    size_t word = strcspn(at, ", \t");
+    if (word == len && len > 0 && memcmp(at, symbol, len) == 0) return idx;
+    idx += word > 0;
     at += word;
-    if (*at == ',') at++;
+    if (*at) at++;
   }
   return -1;
 }

@@ -26,7 +26,7 @@ void tg_conf_scoped_print(const tg_conf_t *conf, FILE *out, bool json);
 void tg_conf_scoped_print_doc(FILE *out);
 /* CFG_SET lines with their scopes. 0 or -TG_EFULL. */
 TG_MUST_USE int tg_conf_scoped_to_msgs(const tg_conf_t *conf, uint64_t ts_ns, tg_msg_batch_t *out);
-/* Place of a symbol in a comma-separated list, from 0; -1 when it is not there. */
+/* Place of a symbol in a list separated by commas or blanks, from 0; -1 when it is not there. */
 int tg_conf_symbol_idx(const char *list, const char *symbol);
 
 #endif
