@@ -342,6 +342,20 @@ int64_t tg_intents_children(tg_intents_t *intents, uint64_t id, tg_intent_child_
   return err ? err : (int64_t)cnt;
 }
 
+int64_t tg_intents_count(tg_intents_t *intents, uint8_t state) {
+  sqlite3_stmt *st = NULL;
+  int64_t cnt = 0;
+  int rc = sqlite3_prepare_v2(intents->db, "SELECT count(*) FROM intents WHERE state=?1", -1, &st, NULL);
+  if (rc == SQLITE_OK) {
+    sqlite3_bind_int(st, 1, state);
+    rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) cnt = sqlite3_column_int64(st, 0);
+  }
+  sqlite3_finalize(st);
+  int err = tg_intents_err(rc);
+  return err ? err : cnt;
+}
+
 void tg_intents_stats(const tg_intents_t *intents, tg_intents_stats_t *out) {
   *out = intents->stats;
   out->stuck_now = 0;

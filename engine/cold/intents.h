@@ -80,8 +80,8 @@ typedef struct tg_intent_word {
 
 typedef struct tg_intents_stats {
   uint64_t opened_cnt, change_cnt, conflict_cnt, child_cnt, dropped_cnt, stuck_cnt; /* stuck_cnt: ever told */
-  uint64_t stuck_now, pending_now; /* executing and stuck; NEW and waiting for a person */
-  uint64_t redone_cnt, cut_bytes;  /* lines put into the store, bytes of a torn line cut, at opening */
+  uint64_t stuck_now;                                                               /* executing and stuck at this moment */
+  uint64_t redone_cnt, cut_bytes; /* lines put into the store, bytes of a torn line cut, at opening */
   uint64_t journal_seq;
   int broken; /* 0 or the first error */
 } tg_intents_stats_t;
@@ -110,6 +110,8 @@ TG_MUST_USE int tg_intents_get(tg_intents_t *intents, uint64_t id, tg_intent_row
 /* Newest first; state TG_TICKET_NONE = all. How many were written, or an error. */
 TG_MUST_USE int64_t tg_intents_list(tg_intents_t *intents, uint8_t state, tg_intent_row_t *out, uint32_t cap);
 TG_MUST_USE int64_t tg_intents_children(tg_intents_t *intents, uint64_t id, tg_intent_child_t *out, uint32_t cap);
+/* Intents in a state. >= 0 or an error. */
+TG_MUST_USE int64_t tg_intents_count(tg_intents_t *intents, uint8_t state);
 void tg_intents_stats(const tg_intents_t *intents, tg_intents_stats_t *out);
 /* Flushes, frees. 0 or the first error of its life. NULL is 0. */
 TG_MUST_USE int tg_intents_close(tg_intents_t *intents);

@@ -1,5 +1,6 @@
 #include "engine/run/cold_intents.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "engine/base/log.h"
@@ -47,6 +48,33 @@ int tg_cold_intents_on_msg(tg_intents_t *intents, const tg_msg_t *msg, uint64_t 
 void tg_cold_intents_unsent(tg_intents_t *intents, const tg_msg_t *cmd, uint64_t now_ns) {
   if (!intents || cmd->u.cmd.verb != TG_VERB_APPROVE) return;
   take_back(intents, (uint64_t)cmd->u.cmd.arg[0], "the core's lane did not take it", now_ns);
+}
+
+void tg_cold_intents_collect(const tg_intents_t *intents, tg_metrics_out_t *out) {
+  if (!intents) return;
+  tg_intents_stats_t stats;
+  tg_intents_stats(intents, &stats);
+  const struct {
+    const char *event;
+    uint64_t cnt;
+  } row[] = {{"opened", stats.opened_cnt},
+             {"changed", stats.change_cnt},
+             {"conflict", stats.conflict_cnt},
+             {"stuck", stats.stuck_cnt}};
+  for (size_t i = 0; i < TG_ARRAY_CNT(row); i++) {
+    const char *labels[] = {"event", row[i].event, NULL};
+    tg_metrics_put(out, TG_METRIC_INTENTS, (int64_t)row[i].cnt, labels);
+  }
+  tg_metrics_put(out, TG_METRIC_INTENTS_STUCK, (int64_t)stats.stuck_now, NULL);
+}
+
+json_t *tg_cold_intents_json(tg_intents_t *intents) {
+  if (!intents) return json_null();
+  tg_intents_stats_t stats;
+  tg_intents_stats(intents, &stats);
+  int64_t waiting = tg_intents_count(intents, TG_TICKET_NEW), executing = tg_intents_count(intents, TG_TICKET_EXECUTING);
+  return json_pack("{s:I,s:I,s:I,s:I,s:b}", "waiting", (json_int_t)waiting, "executing", (json_int_t)executing, "stuck",
+                   (json_int_t)stats.stuck_now, "journal_lines", (json_int_t)stats.journal_seq, "broken", stats.broken != 0);
 }
 
 int tg_cold_intents_close(tg_intents_t *intents, bool clean, uint64_t now_ns) {

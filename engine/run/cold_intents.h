@@ -8,16 +8,22 @@
 #define TG_RUN_COLD_INTENTS_H
 
 #include "engine/cold/intents.h"
+#include "engine/cold/metrics.h"
 #include "engine/conf/conf.h"
 
 /* *out stays NULL when the store is off (store.enabled = false); then -TG_EINVAL with intent.approval = manual, which would
  * wait for ever. */
 TG_MUST_USE int tg_cold_intents_open(tg_intents_t **out, const tg_conf_t *conf, const tg_cold_names_t *names, uint64_t epoch,
                                      uint64_t now_ns, char *err_text, size_t err_cap);
-/* NULL is fine in all three. */
+struct json_t;
+
+/* NULL is fine in all of these. */
 TG_MUST_USE int tg_cold_intents_on_msg(tg_intents_t *intents, const tg_msg_t *msg, uint64_t now_ns);
 /* A command that did not reach the core: an approval of it is taken back. */
 void tg_cold_intents_unsent(tg_intents_t *intents, const tg_msg_t *cmd, uint64_t now_ns);
+/* Rows of metrics.def; part of the status document (a new reference). */
+void tg_cold_intents_collect(const tg_intents_t *intents, tg_metrics_out_t *out);
+struct json_t *tg_cold_intents_json(tg_intents_t *intents);
 /* The end of a run whose core stopped by itself. */
 TG_MUST_USE int tg_cold_intents_close(tg_intents_t *intents, bool clean, uint64_t now_ns);
 
