@@ -142,20 +142,19 @@ int tg_intents_line_read(tg_intents_pos_t *pos, const char *text, size_t len, tg
 
 int tg_intents_journal_open(tg_intents_t *intents) {
   const tg_file_ops_t *ops = intents->cfg.ops;
-  intents->fd = open(intents->journal_path, O_RDWR | O_APPEND | O_CLOEXEC);
-  if (intents->fd >= 0) return 0;
-  if (errno != ENOENT) return tg_file_err(errno);
-  int fd = ops->create(ops->user, intents->journal_path);
-  if (fd < 0 && fd != -TG_EEXISTS) return fd; /* another process made it in between */
-  int err = 0;
-  if (fd >= 0) {
-    err = ops->sync_dir(ops->user, intents->dir);
-    int closed = ops->close(ops->user, fd);
-    if (!err) err = closed;
+  enum { TRIES = 2 }; /* another process may make it in between */
+  for (int i = 0; i < TRIES; i++) {
+    intents->fd = open(intents->journal_path, O_RDWR | O_APPEND | O_CLOEXEC);
+    if (intents->fd >= 0) return 0;
+    if (errno != ENOENT) return tg_file_err(errno);
+    int fd = ops->create(ops->user, intents->journal_path);
+    if (fd == -TG_EEXISTS) continue;
+    if (fd < 0) return fd;
+    intents->fd = fd;
+    if (fcntl(fd, F_SETFL, O_APPEND) != 0) return tg_file_err(errno); /* two processes never write over each other */
+    return ops->sync_dir(ops->user, intents->dir);
   }
-  if (err) return err;
-  intents->fd = open(intents->journal_path, O_RDWR | O_APPEND | O_CLOEXEC);
-  return intents->fd >= 0 ? 0 : tg_file_err(errno);
+  return -TG_EBUSY;
 }
 
 static int size_of(const tg_intents_t *intents, uint64_t *out) {
