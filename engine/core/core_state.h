@@ -178,7 +178,7 @@ struct tg_core {
   tg_trades_t trades;
   tg_tickets_t tickets;
   tg_guards_t guards;
-  uint16_t view_next; /* instrument whose gates are published next */
+  uint16_t view_next;      /* instrument whose gates are published next */
   uint32_t limits_version; /* of the limits in force: one more with each CFG_DONE and LIMIT verb */
   uint8_t degrade_manual;  /* the degrade policy asks for approval of new risk */
   tg_exposure_t exposure;

@@ -48,7 +48,12 @@ static const uint8_t kinds[] = {TG_MD_TOP,
                                 TG_EX_POSITION,
                                 TG_OUT_PLACE,
                                 0,
-                                127};
+                                127,
+                                TG_RESTORE_ORDER};
+
+/* What a former run may have left, before CFG_DONE. */
+static const uint8_t restores[] = {TG_RESTORE_ORDER, TG_RESTORE_POS, TG_RESTORE_TRADES, TG_RESTORE_DONE};
+#define RESTORES_MAX 6u
 
 static void feed(rig_t *r, tg_msg_t *msg) {
   tg_msg_batch_t out = {r->out, 0, 512};
@@ -85,7 +90,27 @@ static void set(rig_t *r, const char *key, int64_t value) {
   feed(r, &msg);
 }
 
-static void configure(rig_t *r) {
+/* Records whose first byte says so are told as a former run's; how many bytes that took. */
+static size_t restore(rig_t *r, const uint8_t *data, size_t size) {
+  size_t at = 0;
+  for (unsigned i = 0; i < RESTORES_MAX && at + RECORD_BYTES <= size && data[at] >= 0xF0; i++, at += RECORD_BYTES) {
+    tg_msg_t msg;
+    memset(&msg, 0, sizeof msg);
+    msg.kind = restores[data[at] & 3];
+    msg.flags = data[at + 1];
+    msg.instr_idx = data[at + 2] < 240 ? 0 : data[at + 2];
+    memcpy(&msg.u, data + at + 4, TG_PAYLOAD_BYTES);
+    if (data[at + 3] & 1) { /* small numbers: likely to be taken */
+      for (unsigned w = 0; w < 6; w++) msg.u.word[w] &= 0xFFFF;
+      if (msg.kind == TG_RESTORE_ORDER) msg.u.restore_order.side &= 1;
+    }
+    feed(r, &msg);
+    tg_core_check(r->core);
+  }
+  return at;
+}
+
+static size_t configure(rig_t *r, const uint8_t *data, size_t size) {
   tg_msg_t msg;
   tg_msg_init(&msg, TG_CFG_SYMBOL, 0, 0);
   msg.u.cfg_symbol = (tg_cfg_symbol_t){.symbol = "BTCUSDT",
@@ -108,6 +133,7 @@ static void configure(rig_t *r) {
   set(r, "engine.mode", TG_MODE_SIM - 1);
   set(r, "engine.armed", 1);
   set(r, "grid.min_requote_ms", 0);
+  size_t used = restore(r, data, size);
   tg_msg_init(&msg, TG_CFG_DONE, TG_INSTR_NONE, 0);
   msg.u.cfg_done.timer_no = 3;
   feed(r, &msg);
@@ -126,6 +152,7 @@ static void configure(rig_t *r) {
   tg_msg_init(&msg, TG_MD_MARK, 0, 0);
   msg.u.md_mark.mark_e8 = INT64_C(6000000000000);
   feed(r, &msg);
+  return used;
 }
 
 static void account(rig_t *r) {
@@ -177,13 +204,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static rig_t rig;
   open_core(&rig);
-  configure(&rig);
+  size_t used = configure(&rig, data, size);
   account(&rig);
   depth(&rig, 1, 10, 0, 0);
   depth(&rig, 5, 5, 0, TG_F_SNAPSHOT);
   rig.now_ns += 1000;
   depth(&rig, 11, 20, 10, 0);
-  for (size_t at = 0; at + RECORD_BYTES <= size; at += RECORD_BYTES) {
+  for (size_t at = used; at + RECORD_BYTES <= size; at += RECORD_BYTES) {
     tg_msg_t msg;
     rig.now_ns += (uint64_t)data[at + 3] * data[at + 3] * 100000;
     make(&rig, data + at, &msg);

@@ -510,3 +510,64 @@ Test(flatten, nothing_to_do_is_flat_at_once_and_an_unknown_instrument_is_refused
   cr_assert_eq(alarms(TG_ALARM_FLAT), 1u);
   fv_close(&fv);
 }
+
+/* ---- faults 9: unknown outcomes ---- */
+
+/* An order of ours at the venue whose place is not answered. */
+static tg_order_t *unanswered(uint64_t seed) {
+  fv_open(&fv, seed, NULL, 0);
+  fv.after_step = check_all;
+  fv.stride = 0;
+  fv.faults.reply_lost = 1000;
+  fv_start(&fv);
+  for (unsigned i = 0; i < 300 && fv.core->orders.open_cnt == 0; i++) fv_run(&fv, SECOND / 500);
+  return &fv.core->orders.order[fv.core->orders.open_head];
+}
+
+Test(fault_09, an_ended_order_waits_for_no_answer) {
+  tg_order_t *o = unanswered(90);
+  uint64_t id = o->client_id;
+  fv_run(&fv, 3 * SECOND); /* the stream told it rests; its questions stay unanswered */
+  cr_assert_eq(tg_order_find(&fv.core->orders, id)->state, TG_ORD_LIVE);
+  fv_cmd(&fv, TG_VERB_STOP, TG_ROLE_OPERATOR);
+  for (unsigned i = 0; i < 100 && !tg_core_stopped(fv.core); i++) fv_run(&fv, SECOND / 10);
+  cr_assert(tg_core_stopped(fv.core));
+  cr_assert_eq(fv.core->snap.in_flight_cnt, 0u, "a slot would be lost for ever");
+  fv_close(&fv);
+}
+
+/* {accepted, not, late, fill before the acknowledgement} x {reply lost, 503, time-out}, seen from the core. */
+Test(fault_09, whatever_became_of_a_place_it_is_sent_once_and_held_until_known) {
+  unsigned cases = 0;
+  for (unsigned venue = 0; venue < 4; venue++) {
+    for (unsigned reply = 0; reply < 3; reply++, cases++) {
+      fv_faults_t faults = {.delay_us_max = 2000};
+      if (venue == 1) faults.request_lost = 1000;
+      if (venue == 2) faults.delay_us_max = 900000;
+      if (reply == 1) faults.unknown = 1000; /* 503 */
+      if (reply != 1) faults.reply_lost = 1000;
+      fv_open(&fv, 91 + cases, &faults, 0);
+      fv_conf(&fv, "order.answer_timeout_ms", reply == 2 ? 50 : 2000);
+      fv.no_digest = true;
+      fv.after_step = check_all;
+      fv.stride = venue == 3 ? 60 : 0;
+      fv_start(&fv);
+      fv_run(&fv, 2 * SECOND);
+      cr_assert_gt(fv.place_cnt, 0u);
+      fv_check(&fv);
+      fv.faults = (fv_faults_t){.delay_us_max = 2000};
+      fv_run(&fv, 12 * SECOND);
+      fv_check(&fv);
+      fv_cmd(&fv, TG_VERB_STOP, TG_ROLE_OPERATOR);
+      for (unsigned i = 0; i < 200 && !tg_core_stopped(fv.core); i++) fv_run(&fv, SECOND / 10);
+      cr_assert(tg_core_stopped(fv.core));
+      fv_run(&fv, SECOND);
+      cr_assert_eq(fv_open_orders(&fv), 0u, "%u x %u", venue, reply);
+      cr_assert_eq(fv.core->instr[0].pos.qty_lots, fv.pos, "%u x %u", venue, reply);
+      cr_assert_eq(tg_core_stats(fv.core)->fill_cnt, fv.fill_cnt);
+      cr_assert_eq(tg_core_stats(fv.core)->reopen_cnt, 0u, "no order was thought dead that lived");
+      fv_close(&fv);
+    }
+  }
+  cr_assert_eq(cases, 12u);
+}
