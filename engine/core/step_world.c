@@ -105,7 +105,7 @@ static void on_health(tg_core_t *core, const tg_msg_t *in) {
                            (int64_t)((core->now_ns - core->kill_ns) / (uint64_t)TG_NS_PER_MS), health->value);
       break;
     case TG_HEALTH_SYNC: /* a failed one shows by its age, and to the circuit breaker */
-      if (!health->ok) tg_core_guards_on_sync(core, false);
+      if (!health->ok && health->reason != TG_ERATE) tg_core_guards_on_sync(core, false); /* our own budget is no venue error */
       break;
     default:
       break;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/assert.h"
+#include "engine/conf/scoped_text.h"
 #include "engine/venue/bn_cold_int.h"
 
 enum { SUP_PUBLIC, SUP_MARKET, SUP_USER, SUP_ORDER };
@@ -54,13 +55,17 @@ static void call_free(bn_call_t *call) {
 static void call_rates(tg_bn_cold_t *cold, const tg_http_answer_t *answer) {
   if (answer->err || !answer->head) return;
   const tg_http_head_t *head = answer->head;
-  uint64_t before_ns = cold->rate.pause_until_ns;
+  uint64_t before_ns = cold->rate.pause_until_ns, venue_ns = bn_venue_ms(cold) * (uint64_t)TG_NS_PER_MS;
   cold->rate.pause_until_ns = 0;
   for (uint16_t i = 0; i < head->field_cnt; i++) {
     const tg_http_field_t *f = &head->field[i];
     if (tg_bn_rest_header(head->text + f->name_at, f->name_len, head->text + f->value_at, f->value_len, cold->now_ns,
-                          &cold->rate))
+                          &cold->rate)) {
       cold->rate_changed = true;
+      int kind = f->name_len > 6 ? head->text[f->name_at + 6] | 0x20 : 0; /* x-mbx-order-count-..., x-mbx-used-weight-1m */
+      cold->orders_told |= kind == 'o';
+      if (kind == 'u') tg_bn_weight_told(&cold->weight, venue_ns, cold->rate.weight_1m_used);
+    }
   }
   int32_t code = 0;
   tg_json_slice_t text = {(const char *)answer->body, answer->body_len};
@@ -84,11 +89,27 @@ static void call_done(void *user, const tg_http_answer_t *answer) {
   call_free(call);
 }
 
+/* Own budget first: an ordinary call leaves the shares for cancels and reductions alone. Where a weight depends on
+ * parameters (venue page, section 3): 1,000 levels cost 20, open orders of all symbols 40. */
+static bool weight_take(tg_bn_cold_t *cold, const bn_call_t *call, const tg_bn_req_t *req, unsigned how) {
+  const tg_conf_t *conf = cold->conf;
+  int64_t cost = tg_bn_ep(call->ep)->weight;
+  if (call->ep == TG_BN_EP_DEPTH) cost = 20;
+  if (call->ep == TG_BN_EP_OPEN_ORDERS && memmem(req->buf, req->len, "symbol=", 7) == NULL) cost = 40;
+  bool order = call->row.request != TG_REQUEST_NONE;
+  int64_t kept_pct = how != 0 || order ? 0 : conf->risk_rate_reserve_cancel_pct + conf->risk_rate_reserve_reduce_pct;
+  return tg_bn_weight_take(&cold->weight, bn_venue_ms(cold) * (uint64_t)TG_NS_PER_MS, cost, cold->rate.weight_1m_limit,
+                           kept_pct);
+}
+
 int bn_call_send(tg_bn_cold_t *cold, bn_call_t *call, tg_bn_req_t *req, unsigned how) {
   const tg_bn_ep_row_t *row = tg_bn_ep(call->ep);
   tg_bn_cred_t cred = {.hmac = &cold->secrets->hmac, .recv_window_ms = (uint32_t)cold->conf->venue_recv_window_ms};
   int err = 0;
   if (cold->now_ns < cold->rate.pause_until_ns) {
+    cold->stats.refused_locally++;
+    err = -TG_ERATE;
+  } else if (!weight_take(cold, call, req, how)) {
     cold->stats.refused_locally++;
     err = -TG_ERATE;
   }
@@ -197,11 +218,10 @@ static int open_sessions(tg_bn_cold_t *cold) {
   static const tg_session_t id[TG_BN_SESSIONS] = {TG_SESSION_PUBLIC, TG_SESSION_MARKET, TG_SESSION_USER, TG_SESSION_ORDER};
   uint64_t rotate_s = (uint64_t)(conf->venue_rotate_s ? conf->venue_rotate_s : conf->venue_rotate_h * 3600);
   for (int i = 0; i < TG_BN_SESSIONS; i++) {
-    int err =
-        tg_bn_sup_open(&cold->sup[i], id[i], cold->net, &sup_ops, cold, &cold->budget,
-                       (uint64_t)conf->venue_reconnect_base_ms * (uint64_t)TG_NS_PER_MS,
-                       (uint64_t)conf->venue_reconnect_max_ms * (uint64_t)TG_NS_PER_MS, 0x9E3779B97F4A7C15u * (uint64_t)(i + 1),
-                       rotate_s * (uint64_t)TG_NS_PER_S);
+    int err = tg_bn_sup_open(&cold->sup[i], id[i], cold->net, &sup_ops, cold, &cold->budget,
+                             (uint64_t)conf->venue_reconnect_base_ms * (uint64_t)TG_NS_PER_MS,
+                             (uint64_t)conf->venue_reconnect_max_ms * (uint64_t)TG_NS_PER_MS,
+                             0x9E3779B97F4A7C15u * (uint64_t)(i + 1), rotate_s * (uint64_t)TG_NS_PER_S);
     if (err) return err;
     bool trade = id[i] == TG_SESSION_ORDER;
     tg_bn_sup_target(&cold->sup[i], trade ? conf->venue_trade_host : conf->venue_stream_host,
@@ -231,6 +251,7 @@ static int parse_symbols(tg_bn_cold_t *cold, const char *text) {
       memcpy(want->symbol, text, len);
       want->instr_idx = (uint16_t)cold->want_cnt++;
       want->allowlisted = 1;
+      if (tg_conf_symbol_idx(cold->conf->degrade_symbols, want->symbol) >= 0) want->allowlisted |= 2; /* cfg_symbol's bit 1 */
     }
     text += len;
     if (*text) text++;
@@ -279,6 +300,7 @@ tg_bn_cold_t *tg_bn_cold_open(const tg_conf_t *conf, const tg_bn_secrets_t *secr
   tg_bn_md_init(&cold->md, &cold->symtab);
   bn_kill_open(cold);
   tg_retry_budget_init(&cold->budget, (uint32_t)conf->venue_reconnect_budget, 300 * (uint64_t)TG_NS_PER_S);
+  cold->orders_told = true; /* the first RATE brings the limits of exchangeInfo */
   *err = parse_symbols(cold, conf->venue_symbols);
   if (*err)
     snprintf(err_text, err_cap, "venue.symbols: '%s' is no list of symbols (1 to %d, comma separated)", conf->venue_symbols,
@@ -337,6 +359,11 @@ static void rate_tell(tg_bn_cold_t *cold) {
   tg_msg_t msg;
   tg_msg_init(&msg, TG_RATE, TG_INSTR_NONE, cold->now_ns);
   msg.u.rate = cold->rate;
+  if (!cold->orders_told) { /* an old count would undo what the order session was told since */
+    msg.u.rate.orders_10s_used = msg.u.rate.orders_10s_limit = 0;
+    msg.u.rate.orders_1m_used = msg.u.rate.orders_1m_limit = 0;
+  }
+  cold->orders_told = false;
   bn_to_core(cold, &msg, 1);
 }
 

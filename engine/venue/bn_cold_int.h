@@ -4,6 +4,7 @@
 
 #include "engine/base/log.h"
 #include "engine/venue/bn_cold.h"
+#include "engine/venue/bn_weight.h"
 #include "engine/venue/bn_kill.h"
 
 #define BN_TARGET_BYTES 4096
@@ -42,13 +43,14 @@ typedef struct bn_trades {
   uint64_t next_ns;
   int64_t since_ms; /* venue time of the former run's begin, or of the first user session; 0 not known */
   /* the periodic comparison */
-  uint64_t compare_id;       /* everything up to it is accounted for; 0: from since_ms on */
+  uint64_t compare_id; /* everything up to it is accounted for; 0: from since_ms on */
   uint64_t compare_next_ns;
-  uint64_t unseen_since_ns;  /* an answer named executions that nobody told us of; 0 none */
-  uint64_t unseen_top;       /* the highest id of that answer */
+  uint64_t unseen_since_ns; /* an answer named executions that nobody told us of; 0 none */
+  uint64_t unseen_top;      /* the highest id of that answer */
   uint8_t tries;
   uint8_t naming; /* questions for the names of orders under way */
-  bool due, busy, catching_up;
+  bool due, busy;
+  bool catching_up; /* the first look since the start is not over: a former run is gone on with */
 } bn_trades_t;
 
 /* Executions told in full, by slot of (instrument, trade id): an overwritten one is told again, and the core knows it. */
@@ -105,6 +107,8 @@ struct tg_bn_cold {
   uint64_t now_ns, clock_next_ns, key_next_ns, countdown_next_ns;
   tg_rate_t rate;
   bool rate_changed;
+  bool orders_told; /* the newest answer named the order counts: else RATE leaves them out */
+  tg_bn_weight_t weight;
   int fatal_exit;
   char fatal_text[512];
   tg_bn_cold_stats_t stats;
