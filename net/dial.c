@@ -104,7 +104,8 @@ static void upgrade_refused(tg_dial_t *dial) {
            head->reason_len > 60 ? 60 : (int)head->reason_len, head->text + head->reason_at);
   int err = -TG_EPROTO;
   if (head->status == 401) err = -TG_EAUTH;
-  if (head->status == 403 || head->status == 429 || head->status == 418) err = -TG_ERATE; /* 403: the venue's WAF, no key was shown */
+  if (head->status == 403 || head->status == 429 || head->status == 418)
+    err = -TG_ERATE; /* 403: the venue's WAF, no key was shown */
   tg_stream_fail(dial->stream, err, why);
 }
 

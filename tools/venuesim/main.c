@@ -126,43 +126,47 @@ static bool speed_number(const char *text, double *out) {
   return *text != '\0' && *end == '\0' && *out >= 0.01 && *out <= 1000.0;
 }
 
+/* Where an option that is any text goes, or NULL. */
+static const char **text_option(vs_opts *o, int opt) {
+  switch (opt) {
+    case O_LISTEN:
+      return &o->listen;
+    case O_CERT:
+      return &o->cert;
+    case O_KEY:
+      return &o->key;
+    case O_KEYS:
+      return &o->keys;
+    case O_SYMBOL:
+      return &o->symbol;
+    case O_READY:
+      return &o->ready;
+    case O_REPORT:
+      return &o->report;
+    case O_SCRIPT:
+      return &o->script;
+    case O_FAULTS:
+      return &o->faults;
+    default:
+      return NULL;
+  }
+}
+
 /* One option. Returns 0, or an exit code after its line. */
 static int set_option(vs_opts *o, int opt, const char *arg) {
   int64_t n = 0;
   bool ok = true;
+  const char **text = text_option(o, opt);
+  if (text != NULL) {
+    *text = arg;
+    return 0;
+  }
   switch (opt) {
-    case O_LISTEN:
-      o->listen = arg;
-      break;
-    case O_CERT:
-      o->cert = arg;
-      break;
-    case O_KEY:
-      o->key = arg;
-      break;
-    case O_KEYS:
-      o->keys = arg;
-      break;
-    case O_SYMBOL:
-      o->symbol = arg;
-      break;
-    case O_READY:
-      o->ready = arg;
-      break;
-    case O_REPORT:
-      o->report = arg;
-      break;
     case O_PARENT:
       o->die_with_parent = true;
       break;
     case O_QUIET:
       o->quiet = true;
-      break;
-    case O_SCRIPT:
-      o->script = arg;
-      break;
-    case O_FAULTS:
-      o->faults = arg;
       break;
     case O_SEED:
       o->has_fault_seed = true;
