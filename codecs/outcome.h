@@ -19,6 +19,11 @@
 #define TG_HINT_STREAM 0x80u  /* the listen key is gone: make a new one */
 #define TG_HINT_HALT 0x100u   /* the account or symbol may not open risk now */
 
+/* When the tables were taken from the venue's pages, year and month: codes and classes (bn_errors.def), answers and pauses
+ * (outcome.def). A later page means new rows and a new date; a test holds the files' heads against these. */
+#define TG_BN_ERRORS_AS_OF "2026-07"
+#define TG_BN_OUTCOME_AS_OF "2026-07"
+
 /* Class of a venue code. */
 typedef enum tg_bn_class {
   TG_BN_CLASS_NONE = 0,  /* no code */
