@@ -245,6 +245,24 @@ static int flush_children(tg_intents_t *intents) {
   return err;
 }
 
+/* A former run's order executed after that run's intent was closed: the quantity grows, the state stays. */
+static int flush_former(tg_intents_t *intents) {
+  sqlite3_stmt *st = NULL;
+  int err = tg_intents_err(sqlite3_prepare_v2(
+      intents->db,
+      "UPDATE intents SET filled_lots=max(filled_lots,(SELECT sum(cum_lots) FROM children WHERE intent_id=intents.id)) "
+      "WHERE id=(SELECT intent_id FROM children WHERE client_id=?1)",
+      -1, &st, NULL));
+  for (uint32_t i = 0; i < intents->memo_cnt && !err; i++) {
+    if (!intents->memo[i].dirty || !intents->memo[i].former || intents->memo[i].child.cum_lots == 0) continue;
+    sqlite3_reset(st);
+    sqlite3_bind_int64(st, 1, (int64_t)intents->memo[i].child.client_id);
+    err = tg_intents_err(sqlite3_step(st));
+  }
+  sqlite3_finalize(st);
+  return err;
+}
+
 static int flush_live(tg_intents_t *intents) {
   sqlite3_stmt *st = NULL;
   int err = tg_intents_err(sqlite3_prepare_v2(
@@ -267,6 +285,7 @@ int tg_intents_flush(tg_intents_t *intents) {
   int err = tg_intents_sql(intents->db, "BEGIN IMMEDIATE");
   if (err) return err;
   err = flush_children(intents);
+  if (!err) err = flush_former(intents);
   if (!err) err = flush_live(intents);
   if (!err) err = tg_intents_sql(intents->db, "COMMIT");
   if (err) {

@@ -363,6 +363,40 @@ Test(intents, a_failing_disk_changes_nothing) {
   cr_assert_geq(failures, 2 * STEPS);
 }
 
+/* One process dies between journal and store; another, which has them open, goes on: it finishes that change first. */
+Test(intents, a_crash_of_one_process_is_finished_by_another) {
+  for (int how = DIE_TORN; how <= DIE_AFTER; how++) {
+    tmp_dir_t dir = tmp_make();
+    tg_intents_t *intents = must_open(dir.path, NULL);
+    cr_assert_eq(tell(intents, ID(1), TG_TICKET_NEW, 0, 1), 0);
+    cr_assert_eq(tell(intents, ID(2), TG_TICKET_NEW, 0, 1), 0);
+    pid_t pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0) {
+      fault_t fault = {.at = how == DIE_TORN ? 0 : 1, .how = how}; /* the write; the sync behind it */
+      tg_file_ops_t ops = fault_ops(&fault);
+      tg_intents_cfg_t cfg = {.dir = dir.path, .ops = &ops, .journal = true};
+      char err[512];
+      tg_intents_t *other;
+      if (tg_intents_open(&other, &cfg, err, sizeof err) != 0) _exit(3);
+      tg_intent_word_t word = word_of("dies", 2);
+      (void)!tg_intents_cas(other, ID(1), TG_TICKET_NEW, TG_TICKET_APPROVED, &word);
+      _exit(4);
+    }
+    int status;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 42, "%d", status);
+    tg_intent_word_t word = word_of("goes on", 3);
+    int err = tg_intents_cas(intents, ID(1), TG_TICKET_NEW, TG_TICKET_APPROVED, &word);
+    cr_assert_eq(err, how == DIE_TORN ? 0 : -TG_ECONFLICT, "a whole line counts, a torn one does not");
+    cr_assert_eq(tg_intents_cas(intents, ID(2), TG_TICKET_NEW, TG_TICKET_REJECTED, &word), 0);
+    cr_assert_eq(state_of(intents, ID(1)), TG_TICKET_APPROVED);
+    cr_assert_eq(tg_intents_close(intents), 0);
+    cr_assert_eq(diffs(dir.path), 0, "way %d: %s: %s", how, last_what, last_text);
+    tmp_remove(&dir);
+  }
+}
+
 /* ---- tampering ---- */
 
 static void make_story(const char *dir) {
@@ -626,6 +660,11 @@ Test(intents, a_restart_closes_what_was_open_and_executes_nothing_again) {
   tg_intent_word_t word = word_of("again?", 3 * S);
   for (unsigned n = 1; n <= 5; n++) cr_assert_eq(tg_intents_approve(intents, ID(n), &word), -TG_ECONFLICT);
   cr_assert_eq(tg_intents_begin(intents, EPOCH + 1, 4 * S), 0, "once is enough");
+  order(intents, UINT64_C(3) << 60 | 5, 9, 10, 5 * S); /* it went on at the venue */
+  cr_assert_eq(tg_intents_flush(intents), 0);
+  cr_assert_eq(tg_intents_get(intents, ID(5), &row), 0);
+  cr_assert_eq(row.filled_lots, 10);
+  cr_assert_eq(row.state, TG_TICKET_EXECUTED);
   cr_assert_eq(tg_intents_close(intents), 0);
   cr_assert_eq(diffs(dir.path), 0, "%s: %s", last_what, last_text);
   tmp_remove(&dir);
