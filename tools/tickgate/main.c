@@ -17,7 +17,9 @@ static const struct {
     {"check", tg_verb_check, "preflight: settings, and with --live all that going live needs"},
     {"config", tg_verb_config, "show, check and explain settings"},
     {"report", tg_verb_report, "compare the engine's and the venue's books after a run"},
+    {"drill", tg_verb_drill, "fire drills of the engine's parts, in sim, in seconds"},
     {"evidence", tg_verb_evidence, "verify an evidence bundle"},
+    {"sandbox", tg_verb_sandbox, "show what each kind of thread may do, and try it"},
 };
 
 static void usage(FILE *out) {

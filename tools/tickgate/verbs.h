@@ -11,6 +11,8 @@ int tg_verb_book(int argc, char **argv);
 int tg_verb_config(int argc, char **argv);
 int tg_verb_check(int argc, char **argv);
 int tg_verb_report(int argc, char **argv);
+int tg_verb_drill(int argc, char **argv);
 int tg_verb_evidence(int argc, char **argv);
+int tg_verb_sandbox(int argc, char **argv);
 
 #endif
