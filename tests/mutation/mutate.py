@@ -31,7 +31,7 @@ LAYERS = {
     "risk": ("test_risk", "tests/unit/risk", ("risk/*.c", "risk/*.h", "risk/*.def"), [None]),
     "core": ("test_core", "tests/unit/engine/core",
              ("engine/core/lifecycle.def", "engine/core/lifecycle.c", "engine/core/order.def", "engine/core/order.c"),
-             ["order,order_table,lifecycle,fault_11", "core,core_venue,property"]),
+             ["order_table", "lifecycle,order", "fault_11,core,core_venue,property"]),
 }
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 # layers that each of them stands on
