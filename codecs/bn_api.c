@@ -362,6 +362,8 @@ static size_t write_request(tg_bn_api_t *ctx, const tg_msg_t *msg, const tg_sym_
     tg_hmac_mid_hex(&ctx->secret->hmac, &ctx->secret->mid, payload, (size_t)(out.pay - payload), out.json);
     out.json += TG_HMAC_HEX_BYTES;
     *out.json++ = '"';
+    wipe(payload,
+         sizeof "apiKey=" - 1 + ctx->secret->api_key_len); /* else the key stays on the stack for a core dump to find */
   }
   out.json = PUT(out.json, "}}");
   return (size_t)(out.json - buf);

@@ -29,6 +29,7 @@ int tg_bn_api_encode_logon(const char *api_key, size_t api_key_len, const tg_ed2
   tg_text_add_u64(&pay, now_ms);
   if (pay.err) return pay.err;
   int err = tg_ed25519_sign_base64(key, payload, pay.len, sig);
+  explicit_bzero(payload, sizeof payload);
   if (err) return err;
   tg_text_init(&out, buf, cap);
   tg_text_lit(&out, "{\"id\":\"l");
@@ -45,6 +46,7 @@ int tg_bn_api_encode_logon(const char *api_key, size_t api_key_len, const tg_ed2
   tg_text_add_u64(&out, now_ms);
   tg_text_lit(&out, ",\"signature\":\"");
   tg_text_add(&out, sig, sizeof sig);
+  explicit_bzero(sig, sizeof sig);
   tg_text_lit(&out, "\"}}");
   return out.err ? out.err : (int)out.len;
 }

@@ -230,6 +230,9 @@ static void use_rx(tg_link_t *link, uint64_t rx_ns) {
       return;
     }
     at += (uint32_t)n;
+    /* tickets come before or with the first data; later records are kept from the SSL object, which leaves what it opened in
+     * freed memory (a logon's answer names the API key) */
+    if (out.kind == TG_REC_DATA) link->ticket_left = 0;
     use_record(link, &out, rx_ns);
   }
   if (!link->stream) return;

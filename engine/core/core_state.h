@@ -89,6 +89,7 @@ typedef struct tg_core_instr {
   tg_core_ticket_t ticket[2][2]; /* current intents: by side, then 1 for reductions */
   uint64_t last_fill_ns;         /* newest execution booked */
   uint64_t trade_rx_ns;          /* newest public trade */
+  uint64_t book_data_ns;         /* newest book event; gate.book_rx_ns also moves when the stream is proved alive */
   int64_t drift_lots;            /* venue minus ours in the last conclusive snapshot */
   uint64_t drift_ns;             /* since when it stands */
   int64_t drift_sum_lots;        /* executions booked since: should they add up to drift_lots, it was only in flight */

@@ -72,12 +72,12 @@ void tg_core_on_md(tg_core_t *core, const tg_msg_t *in) {
   switch ((tg_msg_kind_t)in->kind) {
     case TG_MD_TOP:
       core->stats.book_update_cnt++;
-      instr->gate.book_rx_ns = core->origin_ns; /* receipt, not processing: a backlog is age */
+      instr->book_data_ns = instr->gate.book_rx_ns = core->origin_ns; /* receipt, not processing: a backlog is age */
       ev = tg_book_on_msg(&instr->book, in);
       break;
     case TG_MD_DEPTH:
       if (!(in->flags & TG_F_SNAPSHOT))
-        instr->gate.book_rx_ns = core->origin_ns; /* receipt, not processing: a backlog is age */
+        instr->book_data_ns = instr->gate.book_rx_ns = core->origin_ns; /* receipt, not processing: a backlog is age */
       ev = tg_book_on_msg(&instr->book, in);
       break;
     case TG_MD_LEVELS:

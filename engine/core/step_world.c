@@ -32,7 +32,7 @@ void tg_core_equity(tg_core_t *core) {
 static void quiet_or_silent(tg_core_instr_t *instr, uint64_t app_ns) {
   uint64_t book_ns = instr->gate.book_rx_ns;
   if (book_ns == 0 || app_ns <= book_ns || tg_book_state(&instr->book) != TG_BOOK_LIVE) return;
-  if (instr->trade_rx_ns > book_ns + (uint64_t)TG_NS_PER_S) return;
+  if (instr->trade_rx_ns > instr->book_data_ns + (uint64_t)TG_NS_PER_S) return;
   instr->gate.book_rx_ns = app_ns;
   tg_book_alive(&instr->book, app_ns);
 }

@@ -23,6 +23,12 @@
 
 #include "engine/base/log.h"
 
+#ifdef TG_SANITIZED
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
 #define CAP_BIT(cap) (UINT64_C(1) << (cap))
 /* root that stays root keeps what files of its other users need, and nothing else */
 #define ROOT_FILE_CAPS (CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_FOWNER))
@@ -189,11 +195,11 @@ static int prepare(tg_sandbox_t *sandbox, const tg_sandbox_cfg_t *cfg, char *err
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return fail(TG_EXIT_INTERNAL, err_text, err_cap, "no_new_privs", strerror(errno));
   sandbox->status.no_new_privs = true;
-#ifdef TG_SANITIZED
-  (void)cfg;
-  sandbox->status.seccomp = "off: built with a sanitizer, which makes calls of its own";
-  tg_log_warn("sandbox: built with a sanitizer: no Landlock, no seccomp, core dumps as the system says");
-#else
+  if (SANITIZED) {
+    sandbox->status.seccomp = "off: built with a sanitizer, which makes calls of its own";
+    tg_log_warn("sandbox: built with a sanitizer: no Landlock, no seccomp, core dumps as the system says");
+    return 0;
+  }
   struct rlimit none = {0, 0};
   if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
     return fail(TG_EXIT_INTERNAL, err_text, err_cap, "core dumps", strerror(errno));
@@ -204,7 +210,6 @@ static int prepare(tg_sandbox_t *sandbox, const tg_sandbox_cfg_t *cfg, char *err
       return fail(TG_EXIT_INTERNAL, err_text, err_cap, "seccomp", "the lists of system calls cannot be made");
   }
   sandbox->status.seccomp = "on";
-#endif
   return 0;
 }
 
@@ -284,5 +289,10 @@ int tg_sandbox_print_doc(void *file) {
       bad |= fprintf(out, "%s", r->kinds >> kind & 1 ? " x |" : " |") < 0;
     bad |= fprintf(out, " %s | %s |\n", r->rule == RULE_ANY ? "" : r->rule_name, r->why) < 0;
   }
+  bad |= fprintf(out, "\n| ring operation | hot | cold | what for |\n|---|---|---|---|\n") < 0;
+#define R(name, hot, cold, why) \
+  bad |= fprintf(out, "| `%s` |%s |%s | %s |\n", #name, hot ? " x" : "", cold ? " x" : "", why) < 0;
+#include "net/ring_ops.def"
+#undef R
   return bad ? -TG_EIO : 0;
 }

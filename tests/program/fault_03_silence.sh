@@ -3,11 +3,11 @@
 # (SESSION_STALE) before it is replaced. Bounds are measured and printed; what is checked is that it happens and by which reason.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh.inc"
 . "$(dirname "${BASH_SOURCE[0]}")/fault.sh.inc"
-fault_run silence 9 48 fsm.feed_stale_ms=1500 risk.session_age_ms=4000 risk.md_age_ms=1500 <<'S'
-at 6s freeze public name=public
-at 14s freeze market half=yes name=market
-at 20s freeze api half=yes name=api
-at 36s freeze user name=user
+fault_run silence 9 40 fsm.feed_stale_ms=1500 risk.session_age_ms=4000 risk.md_age_ms=1500 sync.period_ms=30000 <<'S'
+at 5s freeze public name=public
+at 9s freeze market half=yes name=market
+at 18s freeze api half=yes name=api
+at 13s freeze user name=user
 S
 fault_happened silence public market api user
 log=$work/silence.log
@@ -17,7 +17,7 @@ start = os.stat(sys.argv[2]).st_mtime
 lines = open(sys.argv[1]).read().splitlines()
 def when(line):
     return datetime.datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp() - start
-for name, session, at in (("public", "PUBLIC", 6), ("market", "MARKET", 14), ("api", "ORDER", 20), ("user", "USER", 36)):
+for name, session, at in (("public", "PUBLIC", 5), ("market", "MARKET", 9), ("user", "USER", 13), ("api", "ORDER", 18)):
     down = [when(l) for l in lines if re.search(rf"session {session}: ", l) and when(l) >= at]
     up = [when(l) for l in lines if f"session {session} is up" in l and when(l) >= at]
     print(name, f"{down[0] - at:.1f}" if down else "never", f"{up[0] - at:.1f}" if up else "never")

@@ -12,7 +12,7 @@ sign() { # sign NAME SAN CA DAYS...
   printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n' "$san" >"$name.ext"
   quiet openssl x509 -req -in "$name.csr" -CA "$ca.pem" -CAkey "$ca.key" -CAcreateserial "$@" -extfile "$name.ext" -out "$name.pem"
 }
-pin() { openssl x509 -in "$1.pem" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1; }
+pin() { openssl x509 -in "$work/keys/$1.pem" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1; }
 quiet openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 7 -subj "/CN=another CA" \
   -addext basicConstraints=critical,CA:TRUE -keyout other.key -out other.pem
 request host localhost && sign host DNS:elsewhere.example ca -days 7
