@@ -43,25 +43,38 @@ static int on_create(void *user, const char *path) {
   cd_disk_t *disk = user;
   int fd = tg_file_ops_posix.create(NULL, path);
   if (fd < 0) return fd;
-  cr_assert(fd < 1024 && disk->file_cnt < CD_FILES);
-  disk->fd_file[fd] = disk->file_cnt++;
-  disk->fd_at[fd] = 0;
-  cd_add(disk, CD_CREATE, disk->fd_file[fd], path, 0, NULL, 0);
+  cr_assert_lt(disk->file_cnt, CD_FILES);
+  cd_add(disk, CD_CREATE, disk->file_cnt++, path, 0, NULL, 0);
   return fd;
+}
+
+/* The file behind a descriptor, however it was opened: by the name it was made under. */
+static int file_of(const cd_disk_t *disk, int fd) {
+  char link[64], path[512];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t len = readlink(link, path, sizeof path - 1);
+  cr_assert_gt(len, 0);
+  path[len] = '\0';
+  for (uint32_t i = disk->call_cnt; i-- > 0;) {
+    const cd_call_t *call = &disk->call[i];
+    if (call->kind == CD_CREATE && strcmp(call->name, base_of(path)) == 0) return call->file;
+  }
+  cr_assert_fail("%s was not made on this disk", path);
+  return -1;
 }
 
 static ssize_t on_write(void *user, int fd, const void *data, size_t len) {
   cd_disk_t *disk = user;
+  struct stat st;
+  cr_assert_eq(fstat(fd, &st), 0);
   ssize_t n = tg_file_ops_posix.write(NULL, fd, data, len);
-  if (n <= 0) return n;
-  cd_add(disk, CD_WRITE, disk->fd_file[fd], NULL, disk->fd_at[fd], data, (uint64_t)n);
-  disk->fd_at[fd] += (uint64_t)n;
+  if (n > 0) cd_add(disk, CD_WRITE, file_of(disk, fd), NULL, (uint64_t)st.st_size, data, (uint64_t)n); /* all of them append */
   return n;
 }
 
 static int on_sync(void *user, int fd) {
   cd_disk_t *disk = user;
-  cd_add(disk, CD_SYNC, disk->fd_file[fd], NULL, 0, NULL, 0); /* the real disk need not wait: nobody pulls its plug */
+  cd_add(disk, CD_SYNC, file_of(disk, fd), NULL, 0, NULL, 0); /* the real disk need not wait: nobody pulls its plug */
   return 0;
 }
 
@@ -72,7 +85,7 @@ static int on_reserve(void *user, int fd, uint64_t bytes) {
 
 static int on_truncate(void *user, int fd, uint64_t bytes) {
   cd_disk_t *disk = user;
-  cd_add(disk, CD_TRUNCATE, disk->fd_file[fd], NULL, bytes, NULL, 0);
+  cd_add(disk, CD_TRUNCATE, file_of(disk, fd), NULL, bytes, NULL, 0);
   return tg_file_ops_posix.truncate(NULL, fd, bytes);
 }
 

@@ -31,9 +31,7 @@ typedef struct cd_disk {
   cd_call_t *call;
   uint32_t call_cnt;
   int file_cnt;
-  int fd_file[1024];    /* descriptor -> file */
-  uint64_t fd_at[1024]; /* append position */
-  tg_file_ops_t ops;    /* give this to the code under test */
+  tg_file_ops_t ops; /* give this to the code under test */
 } cd_disk_t;
 
 void cd_init(cd_disk_t *disk, const char *dir);
