@@ -277,7 +277,7 @@ Test(control_desk, flatten_trades_only_when_told) {
   cr_assert_str_eq(json_string_value(json_object_get(one, "side")), "SELL");
   cr_assert_str_eq(json_string_value(json_object_get(one, "qty")), "0.005");
   cr_assert_str_eq(json_string_value(json_object_get(one, "touch")), "60000.0");
-  cr_assert_str_eq(json_string_value(json_object_get(one, "worst_price")), "58200.1", "3% under the middle, rounded up");
+  cr_assert_str_eq(json_string_value(json_object_get(one, "worst_price")), "58200.1", "3%% under the middle, rounded up");
   cr_assert_str_eq(json_string_value(json_object_get(one, "notional")), "300");
   cr_assert_eq(json_integer_value(json_object_get(one, "orders_to_cancel")), 3);
   json_decref(answer);
