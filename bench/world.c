@@ -86,6 +86,14 @@ static int settings(world_t *world, const world_set_t *sets, size_t set_cnt) {
       {"risk.rate_reserve_reduce_pct", 0},
       {"risk.venue_orders_10s", 1000000},
       {"risk.venue_orders_min", 1000000},
+      {"risk.max_trade_risk", INT64_C(1000000000) * TG_E8},
+      {"risk.max_trade_risk_equity_bps", 10000},
+      {"risk.day_entries", 1000000000},
+      {"risk.day_qty", INT64_C(1000000000) * TG_E8},
+      {"risk.day_notional", INT64_C(90000000000) * TG_E8},
+      {"risk.repeat_fills", 1000000},
+      {"risk.repeat_entries", 1000000},
+      {"intent.qty", INT64_C(1000000000) * TG_E8},
   };
   for (size_t i = 0; i < TG_ARRAY_CNT(base); i++)
     if (set(world, base[i].key, base[i].value)) return -1;

@@ -49,7 +49,9 @@ static const uint8_t kinds[] = {TG_MD_TOP,
                                 TG_OUT_PLACE,
                                 0,
                                 127,
-                                TG_RESTORE_ORDER};
+                                TG_RESTORE_ORDER,
+                                TG_DAY,
+                                TG_DECISION};
 
 /* What a former run may have left, before CFG_DONE. */
 static const uint8_t restores[] = {TG_RESTORE_ORDER, TG_RESTORE_POS, TG_RESTORE_TRADES, TG_RESTORE_DONE};
