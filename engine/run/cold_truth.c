@@ -6,7 +6,12 @@
 
 #include "engine/base/log.h"
 
-enum { PIECE = 256, LOOK_BACK = 64, CLOCKS_MS = 60000 /* our clock then and the venue's may have differed */ };
+enum {
+  PREFIX = sizeof "RESTART_" - 1,
+  PIECE = 256,
+  LOOK_BACK = 64,
+  CLOCKS_MS = 60000 /* our clock then and the venue's may have differed */
+};
 
 static int exit_of(int err) {
   return err == -TG_ENOMEM                            ? TG_EXIT_MEMORY
@@ -123,9 +128,23 @@ void tg_cold_truth_tell(tg_cold_truth_t *truth, tg_bn_cold_t *bn, int (*to_core)
 json_t *tg_cold_truth_json(const tg_cold_truth_t *truth) {
   const tg_recover_t *r = truth->recover;
   if (!r) return json_object();
-  return json_pack("{s:I,s:b,s:I,s:I,s:I,s:I,s:I,s:s}", "from_epoch", (json_int_t)r->from_epoch, "clean", r->clean, "positions",
-                   (json_int_t)position_cnt(r), "orders", (json_int_t)r->order_cnt, "trades", (json_int_t)trade_cnt(r),
-                   "written_back", (json_int_t)r->written_back, "left", (json_int_t)truth->left, "note", r->note);
+  const tg_out_alarm_t *verdict = truth->verdict.kind ? &truth->verdict.u.out_alarm : NULL;
+  json_t *object =
+      json_pack("{s:I,s:b,s:I,s:I,s:I,s:I,s:I,s:s}", "from_epoch", (json_int_t)r->from_epoch, "clean", r->clean, "positions",
+                (json_int_t)position_cnt(r), "orders", (json_int_t)r->order_cnt, "trades", (json_int_t)trade_cnt(r),
+                "written_back", (json_int_t)r->written_back, "left", (json_int_t)truth->left, "note", r->note);
+  json_object_set_new(object, "verdict", json_string(verdict ? tg_alarm_name(verdict->what) + PREFIX : "none"));
+  if (!verdict) return object;
+  json_object_set_new(object, "ours", json_integer(verdict->ours));
+  json_object_set_new(object, "venue", json_integer(verdict->venue));
+  return object;
+}
+
+bool tg_cold_truth_on_alarm(tg_cold_truth_t *truth, const tg_msg_t *msg) {
+  uint8_t what = msg->u.out_alarm.what;
+  if (what != TG_ALARM_RESTART_EQUAL && what != TG_ALARM_RESTART_DIFFERS) return false;
+  truth->verdict = *msg;
+  return true;
 }
 
 void tg_cold_truth_metrics(const tg_cold_truth_t *truth, const tg_bn_cold_stats_t *bn, tg_metrics_out_t *out) {
@@ -152,20 +171,10 @@ void tg_cold_truth_metrics(const tg_cold_truth_t *truth, const tg_bn_cold_stats_
 }
 
 json_t *tg_cold_truth_checks_json(const tg_bn_cold_stats_t *bn) {
-  return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "compares", (json_int_t)bn->compares, "compares_held",
+  return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "compares", (json_int_t)bn->compares, "compares_held",
                    (json_int_t)bn->compares_held, "lost_fills", (json_int_t)bn->lost_fills, "asked_for", (json_int_t)bn->trades,
-                   "profile_reads", (json_int_t)bn->profile_reads, "profile_changes", (json_int_t)bn->profile_changes);
-}
-
-int tg_cold_truth_evidence(const tg_cold_truth_t *truth, const tg_evidence_cfg_t *cfg, uint64_t number, const tg_msg_t *alarm) {
-  static const char *const name[] = {"restart.json", "verdict.json"};
-  const tg_out_alarm_t *told = &alarm->u.out_alarm;
-  json_t *document[] = {tg_cold_truth_json(truth),
-                        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I}", "verdict", tg_alarm_name(told->what), "instrument",
-                                  (json_int_t)(alarm->instr_idx == TG_INSTR_NONE ? -1 : alarm->instr_idx), "ours",
-                                  (json_int_t)told->ours, "venue", (json_int_t)told->venue, "from_epoch",
-                                  (json_int_t)told->detail[0], "snapshot", (json_int_t)told->detail[1])};
-  return tg_evidence_documents(cfg, "restart", number, alarm->ts_ns, name, document, TG_ARRAY_CNT(name));
+                   "profile_reads", (json_int_t)bn->profile_reads, "profile_changes", (json_int_t)bn->profile_changes,
+                   "foreign_trades", (json_int_t)bn->foreign_trades);
 }
 
 void tg_cold_truth_close(tg_cold_truth_t *truth) {

@@ -245,10 +245,9 @@ static void on_alarm(tg_stage_cold_t *s, const tg_msg_t *msg) {
          "alarm %s: client id %016llx, ours %lld, venue %lld, detail %lld %lld", tg_alarm_name(alarm->what),
          (unsigned long long)alarm->client_id, (long long)alarm->ours, (long long)alarm->venue, (long long)alarm->detail[0],
          (long long)alarm->detail[1]);
-  bool restart = alarm->what == TG_ALARM_RESTART_EQUAL || alarm->what == TG_ALARM_RESTART_DIFFERS;
-  if (restart && s->conf->evidence_restart) {
-    int bundle_err = tg_cold_truth_evidence(&s->truth, &s->evidence, s->evidence_cnt++, msg);
-    if (bundle_err) tg_log_error("evidence bundle not written: %s", tg_err_text(bundle_err));
+  if (tg_cold_truth_on_alarm(&s->truth, msg) && s->conf->evidence_restart) {
+    int rc = tg_evidence_restart(&s->evidence, s->evidence_cnt++, &s->sync->good, msg);
+    if (rc) tg_log_error("evidence bundle not written: %s", tg_err_text(rc));
   }
   bool account = alarm->what >= TG_ALARM_DUPLICATE_KEY && alarm->what <= TG_ALARM_SIDE_MODE;
   if (!account || !s->conf->evidence_account_sync) return;

@@ -71,6 +71,7 @@ typedef struct tg_bn_cold_stats {
   uint64_t trades; /* executions found by userTrades and given to the core (repeats among them) */
   uint64_t compares, compares_held; /* comparisons of executions; put off for the venue's weight budget */
   uint64_t lost_fills;              /* executions that no stream told and a comparison found */
+  uint64_t foreign_trades;          /* of strangers, since the former run ended: not told, see bn_trades.c */
   uint64_t profile_reads, profile_changes;
   uint64_t silent_cnt; /* sessions given up because they did not say what they must */
   int64_t offset_ns, offset_error_ns;
@@ -96,7 +97,7 @@ typedef struct tg_bn_booked {
 void tg_bn_cold_booked(tg_bn_cold_t *cold, uint16_t instr_idx, const tg_bn_booked_t *booked);
 /* An order of a former run, by its number at the venue: userTrades names nothing else. */
 void tg_bn_cold_know_order(tg_bn_cold_t *cold, int64_t order_id, uint64_t client_id);
-/* Executions since the former run are being asked for the first time: a first account snapshot should wait for them. */
+/* Executions since the former run are being asked for: a first account snapshot should wait for them. */
 bool tg_bn_cold_catching_up(const tg_bn_cold_t *cold);
 const tg_symtab_t *tg_bn_cold_symtab(const tg_bn_cold_t *cold);
 /* Hand-over slots of a session (TG_HOT_SLOTS pointers), for the hot stage's init. */

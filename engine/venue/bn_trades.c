@@ -1,8 +1,12 @@
 /* bn_trades.c - executions that no session told (userTrades; venue page section 13: private socket first, then REST from the
- * last id, dedupe on trade id). Two ways: catch-up   at a start over a former run and after each new user session: what is
- * behind the last one seen is given to the core as EX_FILL with TG_F_SNAPSHOT; it knows repeats by their trade id. comparison
- * each sync.trades_period_ms while the user session is up: an execution that an answer names and nobody told us is looked at
- * again after sync.trades_grace_ms; still unseen it is lost: EX_FILL with TG_F_SNAPSHOT | TG_F_LOST. */
+ * last id, dedupe on trade id).
+ *
+ * Catch-up, at a start over a former run and after each new user session: what is behind the last one seen is given to the core
+ * as EX_FILL with TG_F_SNAPSHOT. What a stranger did on the account between two runs is not told: the first account snapshot
+ * shows the difference, and a person decides.
+ *
+ * Comparison, each sync.trades_period_ms while the user session is up: an execution that an answer names and nobody told us is
+ * looked at again after sync.trades_grace_ms; still unseen it is lost: EX_FILL with TG_F_SNAPSHOT | TG_F_LOST. */
 #include <stdio.h>
 #include <string.h>
 
@@ -213,6 +217,16 @@ static bool trades_tell(tg_bn_cold_t *cold, uint32_t kept) {
   return false;
 }
 
+/* A stranger's execution between two runs. */
+static void strange(tg_bn_cold_t *cold, const tg_msg_t *msg) {
+  if (seen(cold, msg->instr_idx, msg->u.ex_fill.trade_id)) return;
+  seen_note(cold, msg->instr_idx, msg->u.ex_fill.trade_id);
+  cold->stats.foreign_trades++;
+  tg_log_warn("while we were away a stranger traded on the account: trade %llu, %s %lld lots: not ours, account truth decides",
+              (unsigned long long)msg->u.ex_fill.trade_id, msg->flags & TG_F_ASK ? "sold" : "bought",
+              (long long)msg->u.ex_fill.qty_lots);
+}
+
 static void catch_up_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answer_t *answer) {
   bn_trades_t *t = &cold->trades[call->instr_idx];
   names_t names;
@@ -221,7 +235,7 @@ static void catch_up_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_ans
   int cnt = trades_read(cold, answer, &names, &last_id);
   if (cnt < 0) {
     trades_again(cold, t, call->instr_idx);
-    if (!t->due) t->catching_up = false;
+    if (!t->due) t->catching_up = false; /* given up: account truth will show a difference */
     return;
   }
   /* an order whose acknowledgement was lost has no number here until somebody named it: wait for it, and tell nothing behind
@@ -230,11 +244,14 @@ static void catch_up_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_ans
   if (wait) names_ask(cold, t, call->instr_idx);
   uint32_t kept = 0;
   for (uint32_t i = 0; i < cold->batch.cnt && !(wait && nameless(cold, &cold->batch.msg[i])); i++) {
-    cold->batch.msg[kept] = cold->batch.msg[i];
+    tg_msg_t *msg = &cold->batch.msg[i];
+    if (t->catching_up && (msg->flags & TG_F_FOREIGN)) strange(cold, msg);
+    if (seen(cold, msg->instr_idx, msg->u.ex_fill.trade_id)) continue;
+    cold->batch.msg[kept] = *msg;
     cold->batch.msg[kept++].flags |= TG_F_SNAPSHOT;
   }
   if (!trades_tell(cold, kept)) wait = true; /* told again */
-  t->catching_up = !wait && cnt >= TRADES_LIMIT && t->catching_up;
+  if (!wait && cnt < TRADES_LIMIT) t->catching_up = false;
   if (wait) {
     trades_again(cold, t, call->instr_idx);
   } else if (cnt >= TRADES_LIMIT) {

@@ -56,7 +56,7 @@ start after_kill
 check "kill right after a restart" soon 10 ctl kill 'by a test'
 check "EMERGENCY" soon 10 is state EMERGENCY
 check "no order of ours is open" soon 20 is counts.orders_open 0
-check "kill off" ctl kill off
+check "kill off" ctl kill off tested 600
 kill -TERM "$engine"
 wait "$engine"
 check "it ends with 0" equal $? 0
