@@ -189,9 +189,9 @@ int tg_evidence_transition(const tg_evidence_cfg_t *cfg, const tg_mirror_t *mirr
   return write_documents(cfg, "fsm", number, state->ts_ns, names, documents, TG_ARRAY_CNT(documents), NULL);
 }
 
-int tg_evidence_mismatch(const tg_evidence_cfg_t *cfg, uint64_t number, uint64_t ts_ns, const char *rule, const tg_acct_t *acct,
-                         const tg_msg_t *alarm) {
-  static const char *const names[] = {"mismatch.json"};
+static int account_bundle(const tg_evidence_cfg_t *cfg, const char *kind, const char *name, uint64_t number, uint64_t ts_ns,
+                          const char *rule, const tg_acct_t *acct, const tg_msg_t *alarm) {
+  const char *const names[] = {name};
   json_t *document = json_pack("{s:o,s:s,s:o,s:s}", "ts_ns", tg_answer_u64(ts_ns), "rule", rule, "epoch",
                                tg_answer_u64(cfg->epoch), "mode", tg_mode_word(cfg->mode));
   if (alarm) {
@@ -215,7 +215,17 @@ int tg_evidence_mismatch(const tg_evidence_cfg_t *cfg, uint64_t number, uint64_t
     snapshot.data = text;
     snapshot.len = (size_t)len;
   }
-  int rc = write_documents(cfg, "account", number, ts_ns, names, documents, 1, acct ? &snapshot : NULL);
+  int rc = write_documents(cfg, kind, number, ts_ns, names, documents, 1, acct ? &snapshot : NULL);
   free(text);
   return rc;
+}
+
+int tg_evidence_mismatch(const tg_evidence_cfg_t *cfg, uint64_t number, uint64_t ts_ns, const char *rule, const tg_acct_t *acct,
+                         const tg_msg_t *alarm) {
+  return account_bundle(cfg, "account", "mismatch.json", number, ts_ns, rule, acct, alarm);
+}
+
+int tg_evidence_restart(const tg_evidence_cfg_t *cfg, uint64_t number, const tg_acct_t *acct, const tg_msg_t *alarm) {
+  return account_bundle(cfg, "restart", "restart.json", number, alarm->ts_ns, tg_alarm_name(alarm->u.out_alarm.what), acct,
+                        alarm);
 }

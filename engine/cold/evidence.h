@@ -48,6 +48,14 @@ TG_MUST_USE int tg_evidence_transition(const tg_evidence_cfg_t *cfg, const tg_mi
 /* Bundle of one account mismatch: mismatch.json, and the snapshot's canonical rendering when given. Same errors. */
 TG_MUST_USE int tg_evidence_mismatch(const tg_evidence_cfg_t *cfg, uint64_t number, uint64_t ts_ns, const char *rule,
                                      const tg_acct_t *acct, const tg_msg_t *alarm);
+/* Bundle `restart`: what the comparison after a restart found (OUT_ALARM RESTART_EQUAL or RESTART_DIFFERS), and the snapshot.
+ * Same errors. */
+TG_MUST_USE int tg_evidence_restart(const tg_evidence_cfg_t *cfg, uint64_t number, const tg_acct_t *acct,
+                                    const tg_msg_t *alarm);
+/* One bundle after another of a directory that holds them; `tell` may be NULL. How many were looked at; -TG_ENOTFOUND: there is
+ * none, -TG_EIO. A directory left under a temporary name (a crash) is told as -TG_ETRUNCATED. */
+TG_MUST_USE int64_t tg_evidence_verify_all(const char *dir,
+                                           void (*tell)(void *user, const char *bundle, int err, const char *text), void *user);
 /* Checks every file of a bundle against its sums. 0, -TG_ECORRUPT (differs, missing, or a file that no sum covers),
  * -TG_ENOTFOUND, -TG_EIO; err_text names the file. */
 TG_MUST_USE int tg_evidence_verify(const char *dir, char *err_text, size_t err_cap);

@@ -1,7 +1,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/base/sha256.h"
 #include "engine/cold/evidence.h"
@@ -85,4 +87,38 @@ int tg_evidence_verify(const char *dir, char *err_text, size_t err_cap) {
     rc = -TG_ECORRUPT;
   }
   return rc;
+}
+
+/* ---- a directory of bundles ---- */
+
+enum { BUNDLES_MAX = 100000 };
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+  return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int64_t tg_evidence_verify_all(const char *dir, void (*tell)(void *user, const char *bundle, int err, const char *text),
+                               void *user) {
+  struct dirent **list = NULL;
+  int cnt = scandir(dir, &list, NULL, by_name);
+  if (cnt < 0) return errno == ENOENT || errno == ENOTDIR ? -TG_ENOTFOUND : -TG_EIO;
+  int64_t bundles = 0;
+  for (int i = 0; i < cnt; i++) {
+    char path[PATH_BYTES + NAME_MAX_BYTES], text[512] = "";
+    struct stat info;
+    const char *name = list[i]->d_name;
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    bool fits = n > 0 && (size_t)n < sizeof path && bundles < BUNDLES_MAX;
+    bool here = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    if (fits && !here && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+      bool torn = strncmp(name, ".tmp-", 5) == 0;
+      int err = torn ? -TG_ETRUNCATED : tg_evidence_verify(path, text, sizeof text);
+      if (torn) snprintf(text, sizeof text, "%.400s: left by a crash before it was whole", path);
+      if (tell) tell(user, path, err, text);
+      bundles++;
+    }
+    free(list[i]);
+  }
+  free(list);
+  return bundles > 0 ? bundles : -TG_ENOTFOUND;
 }

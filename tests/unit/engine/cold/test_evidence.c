@@ -1,5 +1,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <jansson.h>
+#include <sys/stat.h>
 
 #include "engine/cold/evidence.h"
 #include "tests/unit/engine/cold/tmp.h"
@@ -124,4 +126,70 @@ Test(evidence, whole_or_not_at_all) {
   const tg_evidence_file_t twice[] = {{"a.txt", "one", 3}, {"a.txt", "two", 3}};
   cr_assert_eq(tg_evidence_write(&cfg, "test", 2, 0, twice, 2), -TG_EINVAL);
   tmp_remove(&dir);
+}
+
+typedef struct looked {
+  int good, bad;
+  int last_err;
+} looked_t;
+
+static void look(void *user, const char *bundle, int err, const char *text) {
+  looked_t *looked = user;
+  (void)bundle;
+  (void)text;
+  if (err == 0)
+    looked->good++;
+  else
+    looked->bad++;
+  if (err) looked->last_err = err;
+}
+
+Test(evidence, a_directory_of_bundles) {
+  tmp_dir_t tmp = tmp_make();
+  char dir[512], path[600];
+  tmp_join(&tmp, "evidence", dir, sizeof dir);
+  looked_t looked = {0};
+  cr_assert_eq(tg_evidence_verify_all(dir, look, &looked), -TG_ENOTFOUND);
+  tg_evidence_cfg_t cfg = {.dir = dir, .epoch = 3, .mode = TG_MODE_SIM};
+  static const char *const names[] = {"a.json", "b.json"};
+  for (uint64_t i = 0; i < 3; i++) {
+    json_t *documents[] = {json_pack("{s:i}", "n", (int)i), json_array()};
+    cr_assert_eq(tg_evidence_documents(&cfg, "kill", i, 5, names, documents, 2), 0);
+  }
+  json_t *none[] = {NULL, json_array()};
+  cr_assert_eq(tg_evidence_documents(&cfg, "kill", 9, 5, names, none, 2), -TG_ENOMEM);
+  cr_assert_eq(tg_evidence_verify_all(dir, look, &looked), 3);
+  cr_assert_eq(looked.good, 3);
+  snprintf(path, sizeof path, "%s/kill-000003-000001/a.json", dir);
+  tmp_write(path, "{}", 2);
+  looked = (looked_t){0};
+  cr_assert_eq(tg_evidence_verify_all(dir, look, &looked), 3);
+  cr_assert(looked.good == 2 && looked.bad == 1 && looked.last_err == -TG_ECORRUPT);
+  snprintf(path, sizeof path, "%s/.tmp-kill-000003-000007", dir);
+  cr_assert_eq(mkdir(path, 0700), 0);
+  looked = (looked_t){0};
+  cr_assert_eq(tg_evidence_verify_all(dir, look, &looked), 4);
+  cr_assert_eq(looked.bad, 2);
+  tmp_remove(&tmp);
+}
+
+Test(evidence, restart) {
+  tmp_dir_t tmp = tmp_make();
+  char dir[512], path[600];
+  tmp_join(&tmp, "evidence", dir, sizeof dir);
+  tg_evidence_cfg_t cfg = {.dir = dir, .epoch = 4, .mode = TG_MODE_SIM};
+  tg_msg_t alarm;
+  tg_msg_init(&alarm, TG_OUT_ALARM, TG_INSTR_NONE, 77);
+  alarm.u.out_alarm.what = TG_ALARM_RESTART_DIFFERS;
+  alarm.u.out_alarm.ours = 2;
+  alarm.u.out_alarm.venue = 3;
+  cr_assert_eq(tg_evidence_restart(&cfg, 0, NULL, &alarm), 0);
+  snprintf(path, sizeof path, "%s/restart-000004-000000", dir);
+  char text[256];
+  cr_assert_eq(tg_evidence_verify(path, text, sizeof text), 0, "%s", text);
+  snprintf(path, sizeof path, "%s/restart-000004-000000/restart.json", dir);
+  json_t *document = json_load_file(path, 0, NULL);
+  cr_assert_str_eq(json_string_value(json_object_get(document, "rule")), "RESTART_DIFFERS");
+  json_decref(document);
+  tmp_remove(&tmp);
 }
