@@ -101,6 +101,7 @@ static int give_run_dir(const char *run_dir, uid_t uid, gid_t gid) {
 }
 
 int tg_sandbox_become(const char *user, const char *run_dir, char *err_text, size_t err_cap) {
+  (void)umask(027); /* what is written from now on is for us and our group */
   if (user[0] == '\0' || geteuid() != 0) return 0;
   const struct passwd *entry = getpwnam(user);
   if (!entry) return fail(TG_EXIT_CONFIG, err_text, err_cap, user, "no such user: check sandbox.user");

@@ -45,8 +45,9 @@ typedef struct tg_sandbox_status {
   const char *seccomp; /* "on", or why not */
 } tg_sandbox_status_t;
 
-/* Becomes `user` for good ("" or not root: stays who it is): supplementary groups and capabilities are dropped, except what
- * locking memory needs until the thread enters. run_dir is made if need be and given to the user. 0 or an exit code. */
+/* New files are for us and our group (umask 027). Becomes `user` for good ("" or not root: stays who it is): supplementary
+ * groups and capabilities are dropped, except what locking memory needs until the thread enters. run_dir is made if need be and
+ * given to the user. 0 or an exit code. */
 TG_MUST_USE int tg_sandbox_become(const char *user, const char *run_dir, char *err_text, size_t err_cap);
 /* No new privileges, no core dump, Landlock for this thread and all that it starts; lists compiled. 0 or an exit code. `*out`
  * is set also when `enabled` is false (status says so, enter does nothing). */
