@@ -104,7 +104,8 @@ void tg_core_conf_defaults(tg_core_conf_t *core);
 /* Applies one CFG_SET. 0, -TG_ENOTFOUND (unknown key) or -TG_ERANGE (outside the row's bounds); *core unchanged on error: the
  * core counts it and goes on. Hot-safe. */
 TG_MUST_USE int tg_core_conf_apply(tg_core_conf_t *core, uint32_t key_hash, int64_t value);
-/* Writes one CFG_SET per CORE row into the batch, in the order of config.def, then the scoped limits that are set. 0, -TG_EFULL (as many as fitted are there). */
+/* Writes one CFG_SET per CORE row into the batch, in the order of config.def, then the scoped limits that are set. 0, -TG_EFULL
+ * (as many as fitted are there). */
 TG_MUST_USE int tg_conf_to_msgs(const tg_conf_t *conf, uint64_t ts_ns, tg_msg_batch_t *out);
 
 /* Reads a secret file: regular, no symbolic link, owned by us with mode 0600 or stricter - or directly inside systemd's

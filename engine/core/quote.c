@@ -54,9 +54,8 @@ static void route_in(const work_t *w, tg_route_in_t *in) {
   in->rate_left = tg_rate_left(&core->rate, (tg_intent_t)w->intent, core->now_ns);
   if (w->want != NULL) {
     in->has_desired = 1;
-    in->desired = (tg_route_order_t){
-        w->want->px_ticks, w->want->qty_lots,    w->want->side,     TG_TYPE_LIMIT,
-        w->want->tif,      w->want->order_flags, w->want->stop_bps, {0}};
+    in->desired = (tg_route_order_t){w->want->px_ticks, w->want->qty_lots,    w->want->side,     TG_TYPE_LIMIT,
+                                     w->want->tif,      w->want->order_flags, w->want->stop_bps, {0}};
     in->reducible_lots = tg_exposure_reducible(&core->exposure.instr[instr->idx], (tg_side_t)w->want->side);
   }
   const tg_order_t *o = w->o;
