@@ -381,7 +381,8 @@ static json_t *host_changes(const tg_conf_t *now, const tg_conf_t *file) {
 json_t *tg_answer_reload(const tg_question_t *question) {
   tg_desk_t *desk = question->cfg->desk;
   char why[TG_CONF_ERR_BYTES];
-  if (!desk || !desk->conf_path || desk->conf_path[0] == '\0') return tg_answer_error(-TG_EUNSUPPORTED, "this engine does not know its settings file");
+  if (!desk || !desk->conf_path || desk->conf_path[0] == '\0')
+    return tg_answer_error(-TG_EUNSUPPORTED, "this engine does not know its settings file");
   int err = tg_conf_load(&desk->scratch, desk->conf_path, why, sizeof why);
   if (err) return tg_answer_error(err, why); /* nothing has changed: a damaged file harms nobody who runs */
   static tg_desk_word_t word;

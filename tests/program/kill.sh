@@ -10,7 +10,7 @@ bundles() { find "$run/evidence" -maxdepth 1 -name "$1-*" 2>/dev/null | wc -l; }
 newest() { find "$run/evidence" -maxdepth 1 -name "$1-*" | sort | tail -n 1; }
 bundle_cnt() { [ "$(bundles kill)" = "$1" ]; }
 trades_again() { # after a kill: clears it and waits for quotes
-  ctl kill off test 600 >"$work/ctl.out" 2>&1 || ctl kill off >"$work/ctl.out" 2>&1
+  told kill off 'looked at it' 600 || return 1
   soon 60 quoting
 }
 sound() { # sound WHAT: the newest kill's bundle

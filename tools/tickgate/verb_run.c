@@ -82,8 +82,7 @@ static int catch_signals(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_signal;
-  if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
-      sigaction(SIGUSR2, &action, NULL) != 0)
+  if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 || sigaction(SIGUSR2, &action, NULL) != 0)
     return -TG_EIO;
   action.sa_handler = SIG_IGN;
   return sigaction(SIGPIPE, &action, NULL) == 0 ? 0 : -TG_EIO;
