@@ -32,8 +32,7 @@ static int to_hot(void *user, const tg_msg_t *msg) {
 
 static void part(void *user, uint32_t want_bit, const tg_msg_t *msg, uint32_t cnt, int dual_side) {
   cold_rig_t *rig = user;
-  (void)msg;
-  (void)dual_side;
+  if (rig->account_part) rig->account_part(user, want_bit, msg, cnt, dual_side);
   cr_assert_lt(want_bit, TG_ARRAY_CNT(rig->parts));
   rig->parts[want_bit]++;
   rig->part_rows[want_bit] += cnt;

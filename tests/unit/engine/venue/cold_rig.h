@@ -26,7 +26,9 @@ typedef struct cold_rig {
   int ctl_cnt, ctl_done;
   int parts[8], failures, fail_err, fail_status; /* account: rows' calls per want bit; failures */
   uint32_t part_rows[8];
-  int ups[16]; /* session_up by session */
+  void (*account_part)(void *user, uint32_t want_bit, const tg_msg_t *msg, uint32_t cnt,
+                       int dual_side); /* beside it; may be NULL */
+  int ups[16];                         /* session_up by session */
   uint64_t limit_ns;
 } cold_rig_t;
 
