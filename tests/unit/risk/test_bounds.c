@@ -39,6 +39,15 @@ Test(bounds, nothing_latches_before_equity_is_known) {
   cr_assert_eq(d.breach_cnt, 0u);
 }
 
+Test(bounds, a_former_peak_of_nothing_says_nothing) {
+  tg_drawdown_t d;
+  tg_drawdown_init(&d, 10000, 10000);
+  cr_assert(!tg_drawdown_restore(&d, NOW_NS / TG_NS_PER_DAY, 1400));
+  cr_assert(!tg_drawdown_restore(&d, NOW_NS / TG_NS_PER_DAY, 0));
+  cr_assert(!tg_drawdown_update(&d, NOW_NS, 1000, true));
+  cr_assert_eq(d.day_peak_e8, 1400);
+}
+
 /* ---- dup ---- */
 
 /* Keys of one set, by trying prices. */
