@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/engine/run/cold_world.h"
 
@@ -140,5 +141,155 @@ Test(stage_cold, an_unreachable_venue_is_fatal_with_its_exit_code) {
     nanosleep(&pause, NULL);
   }
   cr_assert_eq(atomic_load(&w->stage.fatal_exit), TG_EXIT_VENUE, "%s", w->stage.fatal_text);
+  drop(w);
+}
+
+/* ---- kill (cold_kill.h): its ways in, with a core that does not answer and a venue that is not there ---- */
+
+static void latch_at(world_t *w, char path[64]) {
+  snprintf(path, 64, "/tmp/tg-latch.%d.%p", (int)getpid(), (void *)w);
+  unlink(path);
+  w->stage.kill.path = path;
+}
+
+static void core_did(world_t *w, tg_verb_t verb) {
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_OUT_ALARM, TG_INSTR_NONE, w->now_ns);
+  msg.u.out_alarm.what = TG_ALARM_CMD_DONE;
+  msg.u.out_alarm.ours = verb;
+  journal(w, &msg);
+  turn(w);
+}
+
+/* How many KILLs wait for the core. */
+static uint32_t kills(world_t *w) {
+  tg_msg_t got = {.kind = 0};
+  uint32_t cnt = to_core(w, TG_CMD, &got);
+  return cnt > 0 && got.u.cmd.verb == TG_VERB_KILL ? cnt : 0;
+}
+
+Test(cold_kill, a_file_kills_before_the_start_is_through) {
+  world_t *w = make();
+  char path[64];
+  latch_at(w, path);
+  turn(w);
+  (void)to_core(w, TG_CMD, NULL);
+  cr_assert(!w->stage.kill.on);
+  FILE *file = fopen(path, "w");
+  fputs("because\tof this\nand more\n", file);
+  fclose(file);
+  for (int i = 0; i < 200; i++) turn(w);
+  cr_assert(w->stage.kill.on);
+  cr_assert_eq(w->stage.kill.way, TG_KILL_BY_FILE);
+  cr_assert_str_eq(w->stage.kill.reason, "because?of this");
+  cr_assert_eq(kills(w), 1, "told once, however long it lies there");
+  cr_assert_neq(tg_bn_cold_kill_state(w->stage.bn)->phase, TG_BN_KILL_OFF, "the venue is worked on though the core is silent");
+  core_did(w, TG_VERB_KILL);
+  cr_assert(w->stage.kill.latched);
+  core_did(w, TG_VERB_KILL_OFF);
+  cr_assert(!w->stage.kill.on);
+  cr_assert_neq(access(path, F_OK), 0, "the latch is gone");
+  cr_assert_eq(tg_bn_cold_kill_state(w->stage.bn)->phase, TG_BN_KILL_OFF);
+  for (int i = 0; i < 300; i++) turn(w);
+  cr_assert_eq(kills(w), 0);
+  drop(w);
+}
+
+Test(cold_kill, a_file_of_a_former_run_kills_at_once) {
+  world_t *w = make();
+  char path[64];
+  latch_at(w, path);
+  fclose(fopen(path, "w"));
+  turn(w);
+  turn(w);
+  cr_assert_eq(w->stage.kill.way, TG_KILL_BY_START);
+  cr_assert_eq(kills(w), 1);
+  unlink(path);
+  drop(w);
+}
+
+Test(cold_kill, a_signal_kills_once) {
+  world_t *w = make();
+  char path[64];
+  latch_at(w, path);
+  turn(w);
+  (void)to_core(w, TG_CMD, NULL);
+  atomic_store(&w->stage.kill.wanted, 1);
+  turn(w);
+  cr_assert(w->stage.kill.on && w->stage.kill.way == TG_KILL_BY_SIGNAL);
+  cr_assert_eq(access(path, F_OK), 0, "the latch survives us");
+  cr_assert_eq(kills(w), 1);
+  atomic_store(&w->stage.kill.wanted, 1); /* again, while it is on */
+  turn(w);
+  core_did(w, TG_VERB_KILL);
+  core_did(w, TG_VERB_KILL_OFF);
+  for (int i = 0; i < 300; i++) turn(w);
+  cr_assert(!w->stage.kill.on, "the second one is not kept for later");
+  drop(w);
+}
+
+Test(cold_kill, the_verb_works_without_the_core) {
+  world_t *w = make();
+  char path[64];
+  latch_at(w, path);
+  turn(w);
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_CMD, TG_INSTR_NONE, w->now_ns);
+  msg.u.cmd.verb = TG_VERB_KILL;
+  msg.u.cmd.uid = 77;
+  memcpy(msg.u.cmd.reason, "test", 4);
+  cr_assert_eq(tg_stage_cold_command(&w->stage, &msg), 0);
+  cr_assert(w->stage.kill.on && !w->stage.kill.latched);
+  cr_assert_eq(w->stage.kill.uid, 77u);
+  cr_assert_eq(access(path, F_OK), 0);
+  cr_assert_neq(tg_bn_cold_kill_state(w->stage.bn)->phase, TG_BN_KILL_OFF);
+  cr_assert_eq(tg_stage_cold_drill(&w->stage, &msg), -TG_EBUSY, "no drill while a kill is on");
+  /* what may rest under the latch: newer than it, reduce-only, of this run */
+  tg_msg_init(&msg, TG_OUT_PLACE, 0, w->now_ns);
+  msg.u.out_place.client_id = UINT64_C(0x3000050100000010);
+  journal(w, &msg);
+  core_did(w, TG_VERB_KILL);
+  msg.u.out_place.client_id = UINT64_C(0x3000050100000011);
+  journal(w, &msg);
+  turn(w);
+  const tg_bn_kill_t *venue = tg_bn_cold_kill_state(w->stage.bn);
+  tg_bn_kill_order_t order = {.client_id = UINT64_C(0x3000050100000011), .reduce_only = true};
+  cr_assert(venue->ops->spare(venue->user, &order));
+  order.reduce_only = false;
+  cr_assert(!venue->ops->spare(venue->user, &order));
+  order = (tg_bn_kill_order_t){.client_id = UINT64_C(0x3000050100000010), .reduce_only = true};
+  cr_assert(!venue->ops->spare(venue->user, &order), "it was there before");
+  order.client_id = UINT64_C(0x3000060100000099);
+  cr_assert(!venue->ops->spare(venue->user, &order), "of another run");
+  unlink(path);
+  drop(w);
+}
+
+Test(cold_kill, a_drill_is_for_sim) {
+  world_t *w = make();
+  char path[64];
+  latch_at(w, path);
+  turn(w);
+  (void)to_core(w, TG_CMD, NULL);
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_CMD, TG_INSTR_NONE, w->now_ns);
+  msg.u.cmd.verb = TG_VERB_KILL;
+  msg.u.cmd.cmd_no = 5;
+  w->conf.engine_mode = TG_MODE_LIVE - 1;
+  cr_assert_eq(tg_stage_cold_drill(&w->stage, &msg), -TG_EPERM);
+  cr_assert(!w->stage.kill.on);
+  w->conf.engine_mode = TG_MODE_SIM - 1;
+  cr_assert_eq(tg_stage_cold_drill(&w->stage, &msg), 0);
+  turn(w);
+  cr_assert_eq(kills(w), 1, "a real kill");
+  core_did(w, TG_VERB_KILL);
+  w->now_ns += (uint64_t)(TG_COLD_KILL_DRILL_MS + 1000) * (uint64_t)TG_NS_PER_MS; /* the venue never answers */
+  turn(w);
+  tg_msg_t got = {.kind = 0};
+  cr_assert_eq(to_core(w, TG_CMD, &got), 1);
+  cr_assert_eq(got.u.cmd.verb, TG_VERB_KILL_OFF, "given up: the latch is cleared");
+  core_did(w, TG_VERB_KILL_OFF);
+  cr_assert(!w->stage.kill.on);
+  cr_assert_neq(access(path, F_OK), 0);
   drop(w);
 }
