@@ -144,6 +144,7 @@ static void account_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answ
   int cnt = -TG_EINTERNAL;
   if (call->want_bit == TG_BN_WANT_POSITIONS)
     cnt = tg_bn_rest_positions(&acc, body, answer->body_len, cold->now_ns, &cold->batch);
+  if (cnt >= 0 && call->want_bit == TG_BN_WANT_POSITIONS) bn_doubt_positions(cold);
   if (call->want_bit == TG_BN_WANT_ORDERS)
     cnt = tg_bn_rest_open_orders(&acc, body, answer->body_len, cold->now_ns, &cold->batch);
   if (call->want_bit == TG_BN_WANT_BALANCES)

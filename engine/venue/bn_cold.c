@@ -420,6 +420,7 @@ void tg_bn_cold_on_msg(tg_bn_cold_t *cold, const tg_msg_t *msg, uint64_t now_ns)
   cold->now_ns = now_ns;
   bn_trades_note(cold, msg);
   bn_silence_note(cold, msg);
+  bn_doubt_note(cold, msg);
   switch (msg->kind) {
     case TG_LINK:
       on_link(cold, &msg->u.link, now_ns);

@@ -47,8 +47,11 @@ typedef struct bn_trades {
   uint64_t compare_next_ns;
   uint64_t unseen_since_ns; /* an answer named executions that nobody told us of; 0 none */
   uint64_t unseen_top;      /* the highest id of that answer */
+  int64_t core_lots;        /* the position that the core told last (bn_doubt.c) */
+  uint64_t doubt_next_ns, doubt_until_ns;
   uint8_t tries;
   uint8_t naming; /* questions for the names of orders under way */
+  bool core_told;
   bool due, busy;
   bool catching_up; /* the first look since the start is not over: a former run is gone on with */
 } bn_trades_t;
@@ -152,6 +155,10 @@ void bn_trades_note(tg_bn_cold_t *cold, const tg_msg_t *msg);
 void bn_trades_gap(tg_bn_cold_t *cold);
 void bn_trades_turn(tg_bn_cold_t *cold);
 /* bn_profile.c: exchangeInfo and position mode again, when due. */
+/* bn_doubt.c: what the core told; positions of an account answer in cold->batch; the comparison's patience. */
+void bn_doubt_note(tg_bn_cold_t *cold, const tg_msg_t *msg);
+void bn_doubt_positions(tg_bn_cold_t *cold);
+uint64_t bn_doubt_grace_ns(const tg_bn_cold_t *cold, const bn_trades_t *t, uint64_t grace_ns);
 void bn_profile_turn(tg_bn_cold_t *cold);
 
 #endif

@@ -291,7 +291,7 @@ static void compare_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answ
     names_ask(cold, t, call->instr_idx);
     t->unseen_since_ns = cold->now_ns;
     t->unseen_top = last_id;
-    t->compare_next_ns = cold->now_ns + grace_ns;
+    t->compare_next_ns = cold->now_ns + bn_doubt_grace_ns(cold, t, grace_ns);
     return;
   }
   if (kept > 0) {
