@@ -181,7 +181,7 @@ json_t *tg_control_status_json(const tg_control_cfg_t *cfg, uint64_t now_ns) {
 static json_t *order_json(const tg_question_t *question, const tg_mirror_order_t *order) {
   const tg_mirror_t *mirror = question->cfg->mirror;
   const tg_out_report_t *report = &order->report;
-  return json_pack(
+  json_t *row = json_pack(
       "{s:o,s:o,s:I,s:s,s:o,s:o,s:o,s:s,s:b,s:b,s:s,s:i,s:o,s:o}", "symbol", tg_answer_symbol(mirror, order->instr_idx),
       "client_id", tg_answer_client(report->client_id), "order_id", (json_int_t)report->order_id, "side",
       report->side == TG_SELL ? "SELL" : "BUY", "price", tg_answer_px(mirror, order->instr_idx, report->px_ticks), "qty",
@@ -190,6 +190,11 @@ static json_t *order_json(const tg_question_t *question, const tg_mirror_order_t
       "open", order->open, "reduce_only", (report->order_flags & TG_ORDER_REDUCE_ONLY) != 0, "tif", tg_tif_name(report->tif),
       "venue_code", (int)report->venue_code, "age_ms", tg_answer_age_ms(question->now_ns, order->first_ns), "changed_ms",
       tg_answer_age_ms(question->now_ns, order->last_ns));
+  if (order->unknown_ns != 0) { /* how long already, and how often the venue was asked */
+    json_object_set_new(row, "unknown_ms", tg_answer_age_ms(question->now_ns, order->unknown_ns));
+    json_object_set_new(row, "asked", tg_answer_u64(order->ask_cnt));
+  }
+  return row;
 }
 
 json_t *tg_answer_orders(const tg_question_t *question) {

@@ -136,6 +136,12 @@ static void on_order(tg_mirror_t *mirror, const tg_msg_t *msg) {
   order->report = *report;
   order->last_ns = msg->ts_ns;
   order->open = mirror->names->order_open(report->state);
+  if (strstr(mirror->names->order_state(report->state), "UNKNOWN") == NULL) {
+    order->unknown_ns = 0;
+  } else if (order->unknown_ns == 0) {
+    order->unknown_ns = msg->ts_ns;
+    order->ask_cnt = 0;
+  }
   if (order->open && !was_open) count_open(mirror, order->instr_idx, 1);
   if (!order->open && was_open) count_open(mirror, order->instr_idx, -1);
   if (!order->open && (was_open || order->first_ns == msg->ts_ns)) order_ended(mirror, report->client_id);
@@ -366,6 +372,11 @@ static void on_request(tg_mirror_counts_t *counts, const tg_msg_t *msg) {
   counts->cancel_alls += msg->kind == TG_OUT_CANCEL_ALL;
 }
 
+static void on_query(tg_mirror_t *mirror, const tg_msg_t *msg) {
+  tg_mirror_order_t *order = order_find(mirror, msg->u.out_query.client_id);
+  if (order) order->ask_cnt++;
+}
+
 static void feed_books(tg_mirror_t *mirror, const tg_msg_t *msg) {
   if (msg->kind == TG_LINK || msg->kind == TG_TIMER) {
     for (unsigned i = 0; i < TG_INSTR_MAX; i++) {
@@ -405,6 +416,9 @@ static void on_engine(tg_mirror_t *mirror, const tg_msg_t *msg) {
       break;
     case TG_OUT_ORDER:
       on_order(mirror, msg);
+      break;
+    case TG_OUT_QUERY:
+      on_query(mirror, msg);
       break;
     case TG_OUT_FILL:
       on_fill(mirror, msg);

@@ -46,6 +46,8 @@ typedef struct tg_mirror_symbol {
 typedef struct tg_mirror_order {
   tg_out_report_t report;
   uint64_t first_ns, last_ns;
+  uint64_t unknown_ns; /* since when its outcome is unknown, 0 known */
+  uint32_t ask_cnt;    /* questions sent since then */
   uint16_t instr_idx;
   bool used, open;
 } tg_mirror_order_t;

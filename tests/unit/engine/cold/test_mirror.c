@@ -51,6 +51,31 @@ Test(mirror, orders_stay_bounded_and_findable) {
   tg_mirror_free(mirror);
 }
 
+static const char *one_unknown(unsigned state) {
+  return state == 2 ? "REST_UNKNOWN" : "LIVE";
+}
+
+Test(mirror, an_unknown_order_shows_its_age_and_how_often_it_was_asked_for) {
+  tg_cold_names_t names = world_names();
+  names.order_state = one_unknown;
+  tg_mirror_t *mirror = tg_mirror_new(&names, NULL);
+  world_order(mirror, 7, 1, 100);
+  const tg_mirror_order_t *order = tg_mirror_order(mirror, 7);
+  cr_assert_eq(order->unknown_ns, 0u);
+  world_order(mirror, 7, 2, 200);
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_OUT_QUERY, 0, 210);
+  msg.u.out_query.client_id = 7;
+  tg_mirror_on_msg(mirror, &msg);
+  tg_mirror_on_msg(mirror, &msg);
+  world_order(mirror, 7, 2, 300);
+  cr_assert_eq(order->unknown_ns, 200u);
+  cr_assert_eq(order->ask_cnt, 2u);
+  world_order(mirror, 7, 1, 400);
+  cr_assert_eq(order->unknown_ns, 0u);
+  tg_mirror_free(mirror);
+}
+
 Test(mirror, a_full_table_counts_what_it_drops) {
   tg_cold_names_t names = world_names();
   tg_mirror_t *mirror = tg_mirror_new(&names, NULL);
