@@ -31,7 +31,7 @@ typedef struct tg_intents_line {
 typedef struct tg_intents_live {
   uint64_t id, progress_ns;
   int64_t filled_lots;
-  bool dirty, stuck;
+  bool dirty, stuck, reduce;
 } tg_intents_live_t;
 
 typedef struct tg_intents_memo {

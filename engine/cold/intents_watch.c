@@ -103,6 +103,7 @@ static int on_intent(tg_intents_t *intents, const tg_msg_t *msg, uint64_t now_ns
   if (err) return err;
   if (told->state == TG_TICKET_EXECUTING || row.state == TG_TICKET_EXECUTING) {
     live = live_get(intents, told->intent_id, now_ns);
+    if (live) live->reduce = (told->bits & 2u) != 0;
     if (live && told->filled_lots > live->filled_lots) {
       live->filled_lots = told->filled_lots;
       live->dirty = intents->dirty = true;
@@ -305,22 +306,25 @@ int tg_intents_flush(tg_intents_t *intents) {
   return 0;
 }
 
-/* An order that rests in peace is work under way; one whose outcome is unknown for so long is not. */
-static bool has_resting(const tg_intents_t *intents, uint64_t id) {
+/* An order that rests in peace is work under way; one whose outcome is unknown for so long is not. An intent for reductions
+ * that has no order at all waits for something to reduce. */
+static bool at_rest(const tg_intents_t *intents, const tg_intents_live_t *live) {
+  bool orders = false;
   for (uint32_t i = 0; i < intents->memo_cnt; i++) {
     const tg_intents_memo_t *memo = &intents->memo[i];
-    if (memo->child.intent_id != id || memo->ended) continue;
+    if (memo->child.intent_id != live->id || memo->ended) continue;
+    orders = true;
     const char *state = intents->cfg.names->order_state(memo->child.state);
     if (strcmp(state, "LIVE") == 0 || strcmp(state, "PARTIAL") == 0) return true;
   }
-  return false;
+  return live->reduce && !orders;
 }
 
 static void look_for_stuck(tg_intents_t *intents, uint64_t now_ns) {
   if (intents->cfg.stuck_ns == 0) return;
   for (uint32_t i = 0; i < intents->live_cnt; i++) {
     tg_intents_live_t *live = &intents->live[i];
-    if (live->stuck || now_ns < live->progress_ns + intents->cfg.stuck_ns || has_resting(intents, live->id)) continue;
+    if (live->stuck || now_ns < live->progress_ns + intents->cfg.stuck_ns || at_rest(intents, live)) continue;
     live->stuck = live->dirty = intents->dirty = true;
     intents->stats.stuck_cnt++;
     tg_log_warn("alarm %s: intent %016llx executes without an order or a fill for %llu ms: `tickgatectl intents show %016llx`",

@@ -226,7 +226,8 @@ void tg_tickets_follow(tg_core_t *core, tg_order_t *o) {
   if (ticket == NULL) return;
   ticket->t.held_lots += held_more;
   ticket->t.filled_lots += filled_more;
-  if (is_past(core, ticket) && state_open(ticket->t.state) && ticket->t.held_lots == 0) {
+  bool used_up = ticket->t.filled_lots >= ticket->t.qty_lots || is_past(core, ticket);
+  if (used_up && state_open(ticket->t.state) && ticket->t.held_lots == 0) {
     move(core, ticket, ticket->t.filled_lots > 0 ? TG_TICKET_EXECUTED : TG_TICKET_EXPIRED);
   } else if (filled_more != 0) {
     tell(core, ticket);

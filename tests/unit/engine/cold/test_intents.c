@@ -599,6 +599,11 @@ Test(intents, stuck_ones_are_found_and_told_once) {
     cr_assert_eq(tell(intents, ID(n), TG_TICKET_APPROVED, 0, S), 0);
     cr_assert_eq(tell(intents, ID(n), TG_TICKET_EXECUTING, 0, S), 0);
   }
+  tg_msg_t msg = intent_msg(ID(4), TG_TICKET_APPROVED, 0, S); /* for reductions: it waits for something to reduce */
+  msg.u.out_intent.bits = 2;
+  cr_assert_eq(tg_intents_on_msg(intents, &msg, S), 0);
+  msg.u.out_intent.state = TG_TICKET_EXECUTING;
+  cr_assert_eq(tg_intents_on_msg(intents, &msg, S), 0);
   child(intents, ID(1), resting, 2 * S);
   order(intents, resting, 2, 0, 2 * S);
   child(intents, ID(2), lost, 2 * S);
