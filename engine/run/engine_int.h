@@ -19,8 +19,8 @@ struct tg_engine {
   tg_bn_api_secret_t *order_secret; /* in it: what the gateway signs with */
   tg_sandbox_t *sandbox;
   char config_path[TG_TAPE_PATH_BYTES]; /* of the settings file, "" not told */
-  char config_dir[TG_TAPE_PATH_BYTES]; /* where the settings file lies, "" not told */
-  int report_fd;                       /* made before the sandbox closes; -1 none */
+  char config_dir[TG_TAPE_PATH_BYTES];  /* where the settings file lies, "" not told */
+  int report_fd;                        /* made before the sandbox closes; -1 none */
   tg_stage_feed_t feed;
   tg_stage_core_t core;
   tg_stage_gateway_t gateway;

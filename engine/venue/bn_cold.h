@@ -60,7 +60,8 @@ typedef struct tg_bn_secrets {
 
 /* The API key of REST, and its header. 0 or -TG_ESIZE. */
 TG_MUST_USE int tg_bn_secrets_key(tg_bn_secrets_t *secrets, const void *key, size_t len);
-/* Reads the key files named in conf; `secrets` lies in an area of secret.h. 0, -TG_EPERM, -TG_ENOTFOUND, -TG_ESIZE, -TG_ESYNTAX ...; err_text says what to do. */
+/* Reads the key files named in conf; `secrets` lies in an area of secret.h. 0, -TG_EPERM, -TG_ENOTFOUND, -TG_ESIZE, -TG_ESYNTAX
+ * ...; err_text says what to do. */
 TG_MUST_USE int tg_bn_secrets_load(tg_bn_secrets_t *secrets, const tg_conf_t *conf, char *err_text, size_t err_cap);
 void tg_bn_secrets_wipe(tg_bn_secrets_t *secrets);
 
@@ -68,7 +69,7 @@ typedef struct tg_bn_cold tg_bn_cold_t;
 
 typedef struct tg_bn_cold_stats {
   uint64_t requests, errors, refused_locally, snapshots, clock_samples, kill_cancels, lost_to_core;
-  uint64_t trades; /* executions found by userTrades and given to the core (repeats among them) */
+  uint64_t trades;                  /* executions found by userTrades and given to the core (repeats among them) */
   uint64_t compares, compares_held; /* comparisons of executions; put off for the venue's weight budget */
   uint64_t lost_fills;              /* executions that no stream told and a comparison found */
   uint64_t foreign_trades;          /* of strangers, since the former run ended: not told, see bn_trades.c */

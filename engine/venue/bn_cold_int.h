@@ -4,8 +4,8 @@
 
 #include "engine/base/log.h"
 #include "engine/venue/bn_cold.h"
-#include "engine/venue/bn_weight.h"
 #include "engine/venue/bn_kill.h"
+#include "engine/venue/bn_weight.h"
 
 #define BN_TARGET_BYTES 4096
 #define BN_CLOCK_PERIOD_NS (30 * (uint64_t)TG_NS_PER_S)
@@ -53,6 +53,7 @@ typedef struct bn_trades {
   uint8_t naming; /* questions for the names of orders under way */
   bool core_told;
   bool due, busy;
+  bool again;       /* a session came up while a question was out: its answer may be older than the session */
   bool catching_up; /* the first look since the start is not over: a former run is gone on with */
 } bn_trades_t;
 
@@ -154,11 +155,11 @@ void bn_silence_turn(tg_bn_cold_t *cold);
 void bn_trades_note(tg_bn_cold_t *cold, const tg_msg_t *msg);
 void bn_trades_gap(tg_bn_cold_t *cold);
 void bn_trades_turn(tg_bn_cold_t *cold);
-/* bn_profile.c: exchangeInfo and position mode again, when due. */
 /* bn_doubt.c: what the core told; positions of an account answer in cold->batch; the comparison's patience. */
 void bn_doubt_note(tg_bn_cold_t *cold, const tg_msg_t *msg);
 void bn_doubt_positions(tg_bn_cold_t *cold);
 uint64_t bn_doubt_grace_ns(const tg_bn_cold_t *cold, const bn_trades_t *t, uint64_t grace_ns);
+/* bn_profile.c: exchangeInfo and position mode again, when due. */
 void bn_profile_turn(tg_bn_cold_t *cold);
 
 #endif

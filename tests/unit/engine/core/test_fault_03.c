@@ -28,7 +28,8 @@ static void link_beat(tg_session_t session, uint64_t rx_ns, uint64_t app_ns) {
   fv_feed(&fv, &msg);
 }
 
-/* A second passes in which no book event comes. app: the public session's application spoke; trade: the market session told one. */
+/* A second passes in which no book event comes. app: the public session's application spoke; trade: the market session told
+ * one. */
 static void second(bool app, bool trade) {
   static uint64_t spoke_ns;
   tg_msg_t msg;
