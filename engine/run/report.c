@@ -257,6 +257,9 @@ static void status_extra(void *user, json_t *object) {
   put_int(account, "good", sync.good);
   if (sync.age_ns != UINT64_MAX) put_int(account, "age_ms", sync.age_ns / (uint64_t)TG_NS_PER_MS);
   json_object_set_new(object, "account_sync", account);
+  tg_view_main_t core_view;
+  if (tg_view_read_main(e->core.shared, &core_view) == 0) put_int(object, "orders_unknown", core_view.unknown_cnt);
+  json_object_set_new(object, "last_kill", e->cold.kill.asked_ns ? tg_cold_kill_json(&e->cold) : json_null());
   json_object_set_new(object, "restart", tg_cold_truth_json(&e->cold.truth));
   json_object_set_new(object, "fill_checks", tg_cold_truth_checks_json(&e->cold.bn_stats));
   json_object_set_new(object, "intents", tg_cold_intents_json(e->cold.intents));

@@ -2,7 +2,7 @@
 # The watchdog: a stopped or killed engine's orders are cancelled by it and a stranger's stay; a clean stop is none of its business.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh.inc"
 . "$(dirname "${BASH_SOURCE[0]}")/engine.sh.inc"
-start_venue 31 170
+start_venue 31 240
 dog() { # dog NAME [OPTIONS]: in the background, its exit code later in $work/NAME.rc
   local name=$1
   shift
@@ -87,5 +87,27 @@ check "a watchdog of another mode says so and ends" soon 20 ended live_dog
 check "exit code 2" equal "$(cat "$work/live_dog.rc")" 2
 kill -TERM "$engine"
 wait "$engine"
+
+# as a service: it stays, and watches the next engine, too
+rm -f "$run/KILL"
+start_engine served
+dog service_dog
+check "a fourth engine quotes" soon 60 quoting
+kill -KILL "$engine"
+wait "$engine" 2>/dev/null
+check "the service fires" soon 30 grep -q 'KILL: the venue shows no open order of ours' "$work/service_dog.log"
+check "it stays" test ! -e "$work/service_dog.rc"
+rm -f "$run/KILL"
+start_engine next
+check "it watches the next engine" soon 30 grep -q 'a new engine runs: watching again' "$work/service_dog.log"
+check "which quotes" soon 60 quoting
+kill -TERM "$engine"
+wait "$engine"
+sleep 2
+check "and leaves its clean end alone" test ! -e "$run/KILL"
+pkill_dog() { kill -TERM "$(pgrep -P "$dog")"; }
+check "SIGTERM ends it" pkill_dog
+check "with exit code 0" soon 10 equal "$(sleep 1; cat "$work/service_dog.rc" 2>/dev/null)" 0
+check "the stranger's order was never touched" equal "$(human)" 1
 [ "$failed_cnt" -eq 0 ] || { tail -n 20 "$work"/*_dog.log; tail -n 40 "$work/again.log"; }
 finish
