@@ -25,7 +25,12 @@ bool tg_conf_scoped_name(const char *name) {
 bool tg_conf_scoped_section(const char *section, size_t len) {
   size_t head = sizeof PREFIX - 1;
   if (len <= head || len - head >= TG_SCOPED_SYMBOL_BYTES || memcmp(section, PREFIX, head) != 0) return false;
-  return memchr(section + head, '.', len - head) == NULL;
+  for (size_t i = head; i < len; i++) { /* what a symbol is made of: nothing that a file or JSON would have to quote */
+    char c = section[i];
+    bool fits = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    if (!fits) return false;
+  }
+  return true;
 }
 
 /* Scope and slot of what stands between "limits." and the key. A new symbol takes a slot. */
@@ -59,6 +64,11 @@ static int refused(char *err_text, size_t err_cap, const char *name, const tg_co
 int tg_conf_scoped_set(tg_conf_t *conf, const char *name, const char *value, int *line_idx, char *err_text, size_t err_cap) {
   const char *who = name + sizeof PREFIX - 1, *key = strrchr(name, '.') + 1;
   size_t who_len = key > who ? (size_t)(key - who) - 1 : 0;
+  if (!tg_conf_scoped_section(name, sizeof PREFIX - 1 + who_len)) {
+    (void)snprintf(err_text, err_cap, "%.80s: no such scope, write [limits.account], [limits.strategy] or [limits.SYMBOL]",
+                   name);
+    return -TG_ENOTFOUND;
+  }
   uint8_t scope = 0;
   for (unsigned k = 0; k < TG_SCOPED_CNT; k++) {
     if (strcmp(rows[k].key, key) != 0) continue;

@@ -388,7 +388,9 @@ static bool account_due(tg_core_t *core) {
 
 void tg_core_guards_tell_day(tg_core_t *core) {
   tg_guards_t *g = &core->guards;
-  if (!core->configured || (g->day_told_ns != 0 && core->now_ns - g->day_told_ns < TG_GUARDS_DAY_TELL_NS)) return;
+  if (!core->configured) return;
+  bool lately = g->day_told_ns != 0 && core->now_ns - g->day_told_ns < TG_GUARDS_DAY_TELL_NS;
+  if (lately && !core->stopping) return; /* a clean end leaves nothing untold */
   for (uint16_t i = 0; i < core->cfg.instr_cap && g->day_due_bits != 0; i++) {
     if (!(g->day_due_bits >> i & 1u)) continue;
     if (!tg_core_room(core, TG_CORE_ROOM_KEPT)) return; /* the next timer goes on */

@@ -76,6 +76,11 @@ Test(scoped, errors_are_one_line_with_the_line_that_made_them) {
           "f:1: unknown section [limits.], remove it (tickgate config show lists all sections)");
   REFUSED(-TG_ENOTFOUND, "[limits.a.b]\nmax_position = 1\n",
           "f:1: unknown section [limits.a.b], remove it (tickgate config show lists all sections)");
+  REFUSED(-TG_ENOTFOUND, "[limits.BTC\"]\nmax_position = 1\n",
+          "f:1: unknown section [limits.BTC\"], remove it (tickgate config show lists all sections)");
+  cr_assert_eq(tg_conf_set(&conf, "limits.max_position", "1", why, sizeof why), -TG_ENOTFOUND);
+  cr_assert_eq(tg_conf_set(&conf, "limits.B C.max_position", "1", why, sizeof why), -TG_ENOTFOUND);
+  cr_assert_eq(tg_conf_set(&conf, "limits.strategy.max_position", "1", why, sizeof why), 0, "as --set does");
   REFUSED(-TG_ENOTFOUND, "[limits]\nmax_position = 1\n",
           "f:1: unknown section [limits], remove it (tickgate config show lists all sections)");
 }
