@@ -133,7 +133,7 @@ static int add_row(scmp_filter_ctx ctx, const sandbox_row_t *r) {
     case RULE_ANY:
       return seccomp_rule_add(ctx, allow, nr, 0);
     case RULE_SELF:
-      return seccomp_rule_add(ctx, allow, nr, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+      return seccomp_rule_add(ctx, allow, nr, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
     case RULE_NOEXEC:
       return seccomp_rule_add(ctx, allow, nr, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     case RULE_NOWX:
@@ -141,12 +141,12 @@ static int add_row(scmp_filter_ctx ctx, const sandbox_row_t *r) {
       return rc ? rc : seccomp_rule_add(ctx, allow, nr, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC));
     case RULE_FAMILY:
       for (size_t i = 0; i < TG_ARRAY_CNT(family) && rc == 0; i++)
-        rc = seccomp_rule_add(ctx, allow, nr, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family[i]));
+        rc = seccomp_rule_add(ctx, allow, nr, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family[i], 0));
       return rc;
     case RULE_GETLIMIT:
-      return seccomp_rule_add(ctx, allow, nr, 1, SCMP_A2(SCMP_CMP_EQ, 0));
+      return seccomp_rule_add(ctx, allow, nr, 1, SCMP_A2(SCMP_CMP_EQ, 0, 0));
     case RULE_RINGFD:
-      return seccomp_rule_add(ctx, allow, nr, 1, SCMP_A1(SCMP_CMP_EQ, RINGFD_UNREGISTER));
+      return seccomp_rule_add(ctx, allow, nr, 1, SCMP_A1(SCMP_CMP_EQ, RINGFD_UNREGISTER, 0));
   }
   return -EINVAL;
 }

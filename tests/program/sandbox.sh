@@ -34,10 +34,22 @@ check "stop" told stop
 wait "$engine"
 check "it ends with 0" equal $? 0
 check "the sockets are gone" equal "$(find "$run" -name '*.sock' | wc -l)" 0
+check "tape segments are compressed" at_least "$(find "$run/tape" -name '*.zst' | wc -l)" 1
 check "the report is whole" at_least "$(json "$work/first.json" orders_placed)" 1
 check "the tape replays" "$bin/tickgate" replay "$run/tape"
 check "no call was refused by the kernel" equal "$(kernel_kills)" 0
 check "nothing was refused by the log" equal "$(grep -ciE 'permission denied|not permitted|EACCES' "$work/first.log")" 0
+
+# a name look-up goes through the resolver's list: refused by the port's emptiness, not by the kernel
+name=$(hostname)
+if [ -n "$name" ] && getent hosts "$name" >/dev/null; then
+  start_engine lookup "venue.rest_host=$name" venue.rest_port=9
+  wait "$engine"
+  check "lookup: the name was found, nobody answers: exit code 9" equal $? 9
+  check "lookup: told as such" grep -q "$name:9: Connection refused" "$work/lookup.err"
+else
+  echo "not run: a look-up of this host's own name (it has none in /etc/hosts)"
+fi
 
 # a process under the same policy
 try() { ("$bin/tickgate" sandbox try "$@" >"$work/try.out" 2>&1) 2>/dev/null; }
