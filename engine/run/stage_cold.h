@@ -18,8 +18,8 @@
 #include "engine/run/cold_disk.h"
 #include "engine/run/cold_intents.h"
 #include "engine/run/cold_kill.h"
-#include "engine/run/heartbeat.h"
 #include "engine/run/cold_truth.h"
+#include "engine/run/heartbeat.h"
 #include "engine/run/rings.h"
 #include "engine/run/stage.h"
 #include "engine/venue/bn_cold.h"
@@ -42,8 +42,8 @@ typedef struct tg_stage_cold {
   const tg_bn_secrets_t *secrets;
   const tg_cold_names_t *names;
   uint64_t epoch;
-  tg_tape_t *tape;   /* NULL: off */
-  tg_store_t *store; /* NULL: off */
+  tg_tape_t *tape;       /* NULL: off */
+  tg_store_t *store;     /* NULL: off */
   tg_intents_t *intents; /* NULL: off */
   tg_control_t *control;
   tg_metrics_t *metrics; /* NULL: off */
@@ -54,9 +54,9 @@ typedef struct tg_stage_cold {
   uint64_t evidence_cnt;
   tg_netcold_t *net;
   tg_bn_cold_t *bn;
-  tg_cold_truth_t truth; /* what the former run left; opened by the engine */
+  tg_cold_truth_t truth;       /* what the former run left; opened by the engine */
   tg_bn_cold_stats_t bn_stats; /* of the last turn; stays when the venue's side is gone */
-  tg_msg_t *aside_mem;   /* [TG_COLD_ASIDE] journal messages taken while the core's ring was waited for */
+  tg_msg_t *aside_mem;         /* [TG_COLD_ASIDE] journal messages taken while the core's ring was waited for */
   uint32_t aside_head, aside_cnt;
   tg_msg_t *sync_mem;
   _Atomic uint64_t *hot_alive_ns; /* gauge of the hot lane that turns the core */

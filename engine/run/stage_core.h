@@ -30,8 +30,8 @@ typedef struct tg_stage_core {
   /* gauges */
   uint64_t input_cnt, output_cnt, halt_cnt;
   _Atomic uint64_t beat_cnt; /* TIMERs stepped: the hot lane's heartbeat (heartbeat.h) */
-  _Atomic int stopped; /* tg_core_stopped, shown to the main thread */
-  tg_hist_t step_ns;   /* one sample each 64 inputs: two clock reads */
+  _Atomic int stopped;       /* tg_core_stopped, shown to the main thread */
+  tg_hist_t step_ns;         /* one sample each 64 inputs: two clock reads */
 } tg_stage_core_t;
 
 extern const tg_stage_ops_t tg_stage_core_ops;
