@@ -117,6 +117,7 @@ void bn_trades_gap(tg_bn_cold_t *cold) {
     /* the first session of a first run: what was before lies in the first account snapshot */
     if (first && t->last_id == 0 && t->since_ms == now_ms) continue;
     if (!t->due) t->from_id = t->last_id ? t->last_id + 1 : 0; /* a hole under way reaches farther back already */
+    t->again = t->busy;
     t->due = true;
     t->tries = 0;
     t->next_ns = cold->now_ns;
@@ -258,7 +259,9 @@ static void catch_up_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_ans
     t->from_id = last_id + 1;
     t->next_ns = cold->now_ns;
   } else {
-    t->due = false;
+    t->due = t->again;
+    t->next_ns = cold->now_ns;
+    if (last_id) t->from_id = last_id + 1;
   }
 }
 
@@ -350,7 +353,10 @@ void bn_trades_turn(tg_bn_cold_t *cold) {
     uint16_t instr_idx = cold->want[i].instr_idx;
     bn_trades_t *t = &cold->trades[instr_idx];
     if (t->busy) continue;
-    if (t->due && cold->now_ns >= t->next_ns) trades_ask(cold, t, instr_idx, t->from_id, catch_up_done);
+    if (t->due && cold->now_ns >= t->next_ns) {
+      t->again = false;
+      trades_ask(cold, t, instr_idx, t->from_id, catch_up_done);
+    }
     if (!t->due && !t->busy) compare_turn(cold, t, instr_idx);
   }
 }
