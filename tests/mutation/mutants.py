@@ -5,6 +5,7 @@ Code:   comparisons (boundary and negation), && ||, !, the constant 1 at a bound
 Tables: every row dropped, and every column that decides something changed.
 A mutant is (file, line number, the line as it was, the line as it becomes, what was done)."""
 import re
+import zlib
 from collections import namedtuple
 
 Mutant = namedtuple("Mutant", "path line_no before after what")
@@ -173,12 +174,12 @@ def of_order(path, text):
     for no, (line, code) in enumerate(zip(text.split("\n"), mask(text).split("\n")), 1):
         if not (line.startswith("T(") or line.startswith("  T(")):
             continue
-        for k, span in enumerate(row_spans(line, code, "T")):
+        for span in row_spans(line, code, "T"):
             what = f"{span[2][0][2]} x {span[2][1][2]}"
             yield dropped(path, no, line, span, what)
             for column, choices in ((2, ORDER_NEXT), (3, ORDER_ACTIONS)):
                 others = [c for c in choices if c != span[2][column][2]]
-                at = (no + 3 * k) % len(others)
+                at = zlib.crc32(what.encode()) % len(others)  # stays when lines move
                 yield from columns(path, no, line, span, column, (others[at], others[(at + 3) % len(others)]), what)
 
 
