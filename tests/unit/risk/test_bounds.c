@@ -442,6 +442,10 @@ Test(bounds, a_market_price_may_be_the_largest_there_is) {
   cr_assert_eq(market(&w, TG_BUY), TG_PX_TICKS_MAX);
   w.instr.ask_px_ticks += 2;
   cr_assert_eq(market(&w, TG_BUY), 0);
+  w.instr.bid_px_ticks = TG_PX_TICKS_MAX - 1; /* so may be the touch */
+  w.instr.ask_px_ticks = TG_PX_TICKS_MAX;
+  w.limits.collar_entry_bps = 100;
+  cr_assert_gt(market(&w, TG_SELL), TG_PX_TICKS_MAX / 100 * 98);
 }
 
 Test(bounds, counters_take_no_bit_that_is_none) {
