@@ -167,9 +167,10 @@ typedef struct tg_link {
 } tg_link_t;
 
 typedef struct tg_clock_msg {
-  int64_t offset_ns; /* venue minus engine time */
-  int64_t error_ns;  /* half the round trip */
-  int64_t pad0[4];
+  int64_t offset_ns;       /* venue minus engine time */
+  int64_t error_ns;        /* half the round trip */
+  uint64_t pause_until_ns; /* CTL_CLOCK: no question of our own before this (429, 418); 0 none */
+  int64_t pad0[3];
 } tg_clock_msg_t;
 
 typedef struct tg_rate {

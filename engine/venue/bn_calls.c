@@ -37,6 +37,7 @@ void bn_clock_sample(tg_bn_cold_t *cold, const tg_http_answer_t *answer, int64_t
   tg_msg_init(&msg, TG_CTL_CLOCK, TG_INSTR_NONE, cold->now_ns);
   msg.u.ctl_clock.offset_ns = cold->stats.offset_ns;
   msg.u.ctl_clock.error_ns = cold->stats.offset_error_ns;
+  msg.u.ctl_clock.pause_until_ns = cold->rate.pause_until_ns;
   if (cold->ops->to_gateway(cold->user, &msg) != 0) cold->clock_next_ns = cold->now_ns; /* measured again at once */
 }
 

@@ -365,6 +365,12 @@ static void rate_tell(tg_bn_cold_t *cold) {
   }
   cold->orders_told = false;
   bn_to_core(cold, &msg, 1);
+  if (cold->rate.pause_until_ns <= cold->now_ns || cold->phase != TG_BN_RUNNING) return;
+  tg_msg_init(&msg, TG_CTL_CLOCK, TG_INSTR_NONE, cold->now_ns); /* the gateway asks nothing of its own meanwhile */
+  msg.u.ctl_clock.offset_ns = cold->stats.offset_ns;
+  msg.u.ctl_clock.error_ns = cold->stats.offset_error_ns;
+  msg.u.ctl_clock.pause_until_ns = cold->rate.pause_until_ns;
+  if (cold->ops->to_gateway(cold->user, &msg) != 0) cold->rate_changed = true; /* told again */
 }
 
 void tg_bn_cold_turn(tg_bn_cold_t *cold, uint64_t now_ns, bool hot_alive) {

@@ -31,6 +31,11 @@ static void gateway_deliver(tg_bn_gateway_t *g, tg_hot_session_t *session, uint6
   g->batch.cnt = 0;
 }
 
+/* A pause that an answer asks for holds our questions, too. */
+static void hold(tg_bn_gateway_t *g, uint64_t until_ns) {
+  if (until_ns > g->order.hold_until_ns) g->order.hold_until_ns = until_ns;
+}
+
 static void order_message(void *user, uint8_t *payload, size_t len, uint64_t now_ns, uint32_t gen) {
   tg_bn_gateway_t *g = user;
   (void)gen; /* request numbers are unique over all generations */
@@ -39,6 +44,9 @@ static void order_message(void *user, uint8_t *payload, size_t len, uint64_t now
   if (tg_bn_api_decode(&g->api, (const char *)payload, len, now_ns, &g->batch, &info) < 0) {
     g->error_cnt++;
     return;
+  }
+  for (uint32_t i = 0; i < g->batch.cnt; i++) {
+    if (g->batch.msg[i].kind == TG_RATE) hold(g, g->batch.msg[i].u.rate.pause_until_ns);
   }
   gateway_deliver(g, &g->order, now_ns);
 }
@@ -103,6 +111,7 @@ void tg_bn_gateway_silence(tg_bn_gateway_t *gateway, uint64_t user_probe_ns, uin
 
 void tg_bn_gateway_ctl(tg_bn_gateway_t *gateway, const tg_msg_t *msg, uint64_t now_ns) {
   if (msg->kind == TG_CTL_CLOCK) {
+    hold(gateway, msg->u.ctl_clock.pause_until_ns);
     gateway->venue_offset_ns = msg->u.ctl_clock.offset_ns;
     return;
   }

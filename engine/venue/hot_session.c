@@ -131,8 +131,9 @@ void tg_hot_session_silence(tg_hot_session_t *session, const char *probe, size_t
 /* A session that hangs half open takes what we send and answers pings of its own stack; only its application's word counts. */
 static void silence_check(tg_hot_session_t *s, uint64_t now_ns) {
   tg_conn_t *conn = &s->conn[s->current];
-  if (!s->up || !tg_conn_open(conn) || now_ns < s->app_ns) return;
-  uint64_t quiet_ns = now_ns - s->app_ns;
+  uint64_t from_ns = s->app_ns > s->hold_until_ns ? s->app_ns : s->hold_until_ns;
+  if (!s->up || !tg_conn_open(conn) || now_ns < from_ns) return;
+  uint64_t quiet_ns = now_ns - from_ns;
   if (s->silent_ns && quiet_ns > s->silent_ns) {
     s->up = false;
     s->silent_cnt++;

@@ -60,6 +60,7 @@ typedef struct tg_hot_session {
   uint64_t probe_ns, silent_ns; /* 0: off */
   uint64_t app_ns;              /* engine time of the last application message, or of the adoption */
   uint64_t probed_ns;
+  uint64_t hold_until_ns; /* a pause that the venue asked for: no question, and silence is no fault meanwhile */
   uint64_t probe_cnt, silent_cnt;
   uint64_t link_dropped_cnt;
   tg_hist_t kernel_to_user_ns;

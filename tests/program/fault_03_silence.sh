@@ -33,4 +33,5 @@ done
 check "stale books hold new risk" grep -qE 'state (ACTIVE|THROTTLED|PAUSED) -> DEGRADED: (FEED_STALE|BOOK_UNSYNCED)' "$log"
 check "and it comes back" grep -qE 'DEGRADED -> (ACTIVE|THROTTLED|PAUSED)' "$log"
 fault_judge silence
+check "orders were refused on the silent order session" grep -q 'SESSION_STALE=' "$work/silence/report.out"
 finish

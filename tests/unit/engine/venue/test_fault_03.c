@@ -135,6 +135,19 @@ Test(fault_03, a_quiet_market_is_no_fault) {
   drop(w);
 }
 
+Test(fault_03, a_pause_of_the_venue_holds_questions_and_verdict) {
+  world_t *w = make(1000 * MS, 6000 * MS);
+  w->session.hold_until_ns = w->now_ns + 30000 * MS; /* a ban: nothing may leave */
+  pass(w, 29900);
+  cr_assert(w->session.up);
+  cr_assert_eq(probes(w), 0);
+  pass(w, 3000);
+  cr_assert_geq(probes(w), 1, "asked again behind its end");
+  pass(w, 4000);
+  cr_assert_not(w->session.up);
+  drop(w);
+}
+
 Test(fault_03, a_busy_session_is_asked_nothing) {
   world_t *w = make(1000 * MS, 6000 * MS);
   for (int i = 0; i < 100; i++) {
