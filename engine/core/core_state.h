@@ -38,8 +38,7 @@ typedef struct tg_core_restart {
   uint8_t halted;                              /* differs: acts as override PAUSE until equal or adopted */
   uint8_t cut_short;                           /* fewer lines came than RESTORE_DONE names */
   uint8_t by_adopt;                            /* the operator decided */
-  uint8_t adopt_orders;                        /* orphans of ours in the next snapshot are taken up */
-  uint8_t pad0[2];
+  uint8_t pad0[3];
 } tg_core_restart_t;
 
 /* One instrument under VERB_FLATTEN (flatten.c). */
@@ -104,11 +103,12 @@ typedef struct tg_core_instr {
   uint8_t timer_due;   /* evaluate at the end of this step, not forced */
   uint8_t restored;    /* RESTORE_POS seen */
   uint8_t adopt_want;  /* operator's ADOPT: the next snapshot's position is taken as it is */
+  uint8_t adopt_take;  /* ... and the orphans of ours in it are taken up */
   uint8_t differs;     /* not adopted, and the venue's position stays another one */
   uint8_t rescaled;    /* tick or step changed during the run: only a restart helps */
   uint8_t enum_told;   /* the venue's unknown word was told; restricted since */
   uint8_t filter_seen; /* bits: lines of filter_line */
-  uint8_t pad0[3];
+  uint8_t pad0[2];
   int64_t drift_told_lots; /* difference last told under a policy that does not adopt, 0 none */
   int64_t credit_lots;     /* adopted beyond what owed executions explained: userTrades may still name the fills */
   uint64_t credit_ns;      /* since when */

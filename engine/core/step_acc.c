@@ -341,9 +341,11 @@ static void stranger(tg_core_t *core, uint32_t i, tg_alarm_t what) {
     /* an order of ours without exposure held for it may fill at any time: no new risk until a person looked */
     if (ours) pause_by(core, policy);
   }
-  if (ours && (policy == CANCEL || policy == CANCEL_PAUSE || core->restart.adopt_orders) && take_orphan(core, i)) return;
+  tg_core_instr_t *instr = acc->line_instr[i] < core->cfg.instr_cap ? &core->instr[acc->line_instr[i]] : NULL;
+  bool take = policy == CANCEL || policy == CANCEL_PAUSE || (instr != NULL && instr->adopt_take);
+  if (ours && take && take_orphan(core, i)) return;
   (void)idset_add(&acc->orphan_now, line->order_id);
-  if (ours && acc->line_instr[i] < core->cfg.instr_cap) core->instr[acc->line_instr[i]].orphan_cnt++;
+  if (ours && instr != NULL) instr->orphan_cnt++;
 }
 
 static void compare_open(tg_core_t *core, tg_order_t *o, const tg_acc_order_t *line) {

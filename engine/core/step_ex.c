@@ -252,6 +252,26 @@ static void lost_fill(tg_core_t *core, const tg_core_instr_t *instr, const tg_ms
                       fill->px_ticks, 0);
 }
 
+/* The venue says something that we cannot read: the event is kept by its numbers, the instrument gets no new orders. */
+static TG_COLD void unknown_word(tg_core_t *core, tg_core_instr_t *instr, uint64_t client_id, int64_t a, int64_t b,
+                                 int64_t id) {
+  (void)tg_core_restrict(core, instr);
+  if (instr->enum_told) return;
+  instr->enum_told = 1;
+  tg_core_tell_alarm2(core, TG_ALARM_UNKNOWN_ENUM, instr->idx, client_id, a, b, id, 0);
+}
+
+/* An execution with a word that we do not know. False: it is its side, and no order of ours tells it. */
+static TG_COLD bool readable(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in, const tg_order_t *o) {
+  const tg_ex_fill_t *fill = &in->u.ex_fill;
+  core->stats.unknown_enum_cnt++;
+  unknown_word(core, instr, fill->client_id, fill->qty_lots, fill->px_ticks, (int64_t)fill->trade_id);
+  if (o != NULL) return true;
+  tg_exposure_unknown(&core->exposure, instr->idx);
+  tg_core_ask_sync(core, TG_ALARM_POSITION_DRIFT, true);
+  return false;
+}
+
 static void on_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in) {
   const tg_ex_fill_t *fill = &in->u.ex_fill;
   if (fill->qty_lots <= 0 || fill->px_ticks <= 0 || !sane(fill->px_ticks, fill->qty_lots, 0)) {
@@ -270,6 +290,7 @@ static void on_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in)
     return;
   }
   tg_order_t *o = order_of(core, instr, in, fill->client_id);
+  if (TG_UNLIKELY(in->flags & TG_F_UNKNOWN_ENUM) && !readable(core, instr, in, o)) return;
   tg_side_t side = o != NULL ? (tg_side_t)o->side : in->flags & TG_F_ASK ? TG_SELL : TG_BUY;
   int64_t absorbed = absorbed_of(core, instr, in, o, side);
   uint8_t level = o != NULL ? o->level : TG_STRATEGY_LEVEL_NONE;
@@ -327,14 +348,6 @@ static tg_ord_event_t event_of_stream(const tg_ex_order_t *told) {
   return event_of_status(told->status, resting);
 }
 
-/* The venue says something that we cannot read: the event is kept by its numbers, the instrument gets no new orders. */
-static TG_COLD void unknown_word(tg_core_t *core, tg_core_instr_t *instr, const tg_ex_order_t *told) {
-  (void)tg_core_restrict(core, instr);
-  if (instr->enum_told) return;
-  instr->enum_told = 1;
-  tg_core_tell_alarm2(core, TG_ALARM_UNKNOWN_ENUM, instr->idx, told->client_id, told->status, told->exec, told->order_id, 0);
-}
-
 #define REGRESS_MAX_MS 60000 /* farther back is the venue's clock, not the order of events */
 
 /* Terms of an amendment that happened before one already taken: overtaken on the way. By the venue's time, as far as it tells
@@ -357,7 +370,7 @@ static void on_order(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in
   if (o == NULL) o = tg_order_find_venue(&core->orders, instr->idx, told->order_id);
   if (in->flags & TG_F_UNKNOWN_ENUM) core->stats.unknown_enum_cnt++;
   bool word = told->status == TG_STATUS_OTHER || told->exec == TG_EXEC_OTHER || (in->flags & TG_F_UNKNOWN_ENUM) != 0;
-  if (word) unknown_word(core, instr, told);
+  if (word) unknown_word(core, instr, told->client_id, told->status, told->exec, told->order_id);
   if (o == NULL) {
     if (told->exec == TG_EXEC_NEW || told->status == TG_STATUS_NEW)
       tg_core_tell_alarm(core, in->flags & TG_F_FOREIGN ? TG_ALARM_FOREIGN_ORDER : TG_ALARM_ORPHAN_ORDER, instr->idx,

@@ -153,14 +153,11 @@ static void orders_differ(tg_core_t *core, uint32_t orphan_cnt) {
 
 void tg_core_restart_judge(tg_core_t *core) {
   tg_core_restart_t *restart = &core->restart;
-  bool adopted_orders = restart->adopt_orders;
-  restart->adopt_orders = 0;
-  if (restart->decided) return;
-  if (adopted_orders) restart->cut_short = 0;
   bool unsure = false, differs = restart->cut_short;
   uint32_t orphan_cnt = 0;
   for (uint16_t i = 0; i < core->cfg.instr_cap; i++) {
-    const tg_core_instr_t *instr = &core->instr[i];
+    tg_core_instr_t *instr = &core->instr[i];
+    instr->adopt_take = 0;
     if (!instr->known) continue;
     orphan_cnt += instr->orphan_cnt;
     if (instr->adopted) continue;
@@ -170,6 +167,7 @@ void tg_core_restart_judge(tg_core_t *core) {
       unsure = true;
     }
   }
+  if (restart->decided) return;
   orders_differ(core, orphan_cnt);
   if (differs || orphan_cnt > 0) {
     restart->halted = 1;
@@ -180,12 +178,12 @@ void tg_core_restart_judge(tg_core_t *core) {
 
 static void adopt_want(tg_core_instr_t *instr) {
   instr->adopted = 0;
-  instr->adopt_want = 1;
+  instr->adopt_want = instr->adopt_take = 1;
 }
 
 void tg_core_adopt_want(tg_core_t *core, tg_core_instr_t *instr) {
-  core->restart.adopt_orders = 1;
   core->restart.by_adopt = 1;
+  core->restart.cut_short = 0; /* the operator looked */
   if (instr != NULL) {
     adopt_want(instr);
     return;

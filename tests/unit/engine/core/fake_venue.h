@@ -13,6 +13,17 @@
 #define FV_ORDERS 65536
 #define FV_QUEUE 8192
 #define FV_TRADES 65536
+/* Long tests do less where every step costs twenty times as much. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FV_SLOW 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define FV_SLOW 1
+#endif
+#endif
+#ifndef FV_SLOW
+#define FV_SLOW 0
+#endif
 #define FV_TICK_LOT_E8 INT64_C(10000) /* tick 0.1, lot 0.001 */
 
 typedef struct fv_faults { /* chances in 1/1000 */

@@ -252,6 +252,72 @@ static void balance(tg_balance_reason_t reason, int64_t change_e8, const char *a
   fv_feed(&fv, &msg);
 }
 
+Test(mismatch, a_refused_snapshot_pauses_where_the_policy_says_so) {
+  static const char *const keys[] = {"mismatch.duplicate_key", "mismatch.ts_regression", "mismatch.negative_qty"};
+  tg_acc_order_t bad = {.client_id = 1, .order_id = 9999999, .qty_lots = -1};
+  for (unsigned i = 0; i < 6; i++) {
+    quiet(90 + i);
+    if (i >= 3) fv_conf(&fv, keys[i % 3], 1);
+    snap_t s = {.position = fv.pos};
+    if (i % 3 == 0) s.double_position = true;
+    if (i % 3 == 1) s.venue_ms = 5;
+    if (i % 3 == 2) {
+      s.extra = &bad;
+      s.extra_cnt = 1;
+    }
+    snapshot(&s);
+    cr_assert_eq(alarms(TG_ALARM_DUPLICATE_KEY) + alarms(TG_ALARM_TS_REGRESSION) + alarms(TG_ALARM_NEGATIVE_QTY), 1u);
+    fv_run(&fv, SECOND / 50);
+    cr_assert_eq(fv.core->fsm.state, i >= 3 ? TG_FSM_PAUSED : TG_FSM_ACTIVE, "%s", keys[i % 3]);
+    fv_close(&fv);
+  }
+}
+
+Test(mismatch, a_missing_order_pauses_where_the_policy_says_so) {
+  quiet(96);
+  fv_conf(&fv, "sync.grace_ms", 10);
+  fv_conf(&fv, "mismatch.missing_order", 1);
+  fv_run(&fv, SECOND / 2);
+  (void)resting();
+  snapshot(&(snap_t){.position = fv.pos, .skip_orders = true});
+  cr_assert_gt(alarms(TG_ALARM_MISSING_ORDER), 0u);
+  cr_assert_eq(fv.core->fsm.state, TG_FSM_PAUSED);
+  fv_close(&fv);
+}
+
+Test(mismatch, hedge_mode_may_be_told_only_and_still_holds_resume) {
+  quiet(97);
+  fv_conf(&fv, "mismatch.side_mode", 0);
+  snapshot(&(snap_t){.position = fv.pos, .dual_side = 1});
+  cr_assert_eq(alarms(TG_ALARM_SIDE_MODE), 1u);
+  cr_assert_eq(fv.core->fsm.state, TG_FSM_ACTIVE);
+  fv_cmd(&fv, TG_VERB_RESUME, TG_ROLE_RISK);
+  cr_assert_eq(alarms(TG_ALARM_CMD_REFUSED), 1u);
+  fv_close(&fv);
+}
+
+Test(mismatch, a_refused_order_that_the_venue_lists_is_reopened) {
+  quiet(98);
+  tg_order_t *o = resting();
+  uint64_t id = o->client_id;
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_EX_ORDER, 0, fv.now_ns);
+  msg.u.ex_order = (tg_ex_order_t){.client_id = id,
+                                   .order_id = o->order_id,
+                                   .px_ticks = o->px_ticks,
+                                   .qty_lots = o->qty_lots,
+                                   .status = TG_STATUS_REJECTED,
+                                   .side = o->side};
+  fv_feed(&fv, &msg);
+  cr_assert_eq(o->state, TG_ORD_REJECTED);
+  fv.now_ns += SECOND;
+  snapshot(&(snap_t){.position = fv.pos});
+  o = tg_order_find(&fv.core->orders, id);
+  cr_assert_eq(o->state, TG_ORD_PLACE_UNKNOWN, "our reading was wrong");
+  cr_assert_eq(stats()->reopen_cnt, 1u);
+  fv_close(&fv);
+}
+
 Test(core, funding_is_profit_and_a_transfer_is_not) {
   open_and_trade(30, NULL, 3 * SECOND);
   tg_view_main_t before, after;

@@ -189,7 +189,7 @@ static void finish(uint64_t seed) {
 
 static uint64_t seeds(uint64_t normal) {
   const char *text = getenv("TG_SEEDS");
-  return text != NULL ? strtoull(text, NULL, 10) : normal;
+  return text != NULL ? strtoull(text, NULL, 10) : FV_SLOW ? normal / 6 : normal;
 }
 
 typedef struct sums {

@@ -378,6 +378,24 @@ Test(fault_28, an_unknown_word_is_kept_by_its_numbers_asked_for_and_pauses_the_i
   fv_close(&fv);
 }
 
+Test(fault_28, an_execution_of_unknown_side_is_not_guessed) {
+  trade_with(78, NULL, 0);
+  int64_t before = pos()->qty_lots;
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_EX_FILL, 0, fv.now_ns);
+  msg.flags = TG_F_UNKNOWN_ENUM | TG_F_FOREIGN;
+  msg.u.ex_fill = (tg_ex_fill_t){.client_id = 5, .trade_id = 99999999, .px_ticks = 600000, .qty_lots = 4};
+  fv_feed(&fv, &msg);
+  cr_assert_eq(pos()->qty_lots, before);
+  cr_assert_eq(fv.core->exposure.instr[0].pos_known, 0u);
+  cr_assert_eq(alarms(TG_ALARM_UNKNOWN_ENUM), 1u);
+  fv.pos -= 4; /* the venue knows */
+  fv_run(&fv, 6 * SECOND);
+  cr_assert_eq(pos()->qty_lots, before - 4);
+  cr_assert_eq(fv.core->exposure.instr[0].pos_known, 1u);
+  fv_close(&fv);
+}
+
 /* ---- faults 18, 19: disk and cold lane ---- */
 
 static void health(tg_health_what_t what, uint8_t ok) {
