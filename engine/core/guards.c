@@ -427,7 +427,8 @@ void tg_core_guards_tell(tg_core_t *core) {
 
 void tg_core_guards_explain(tg_core_t *core, const tg_core_instr_t *instr, const tg_out_decision_t *line) {
   tg_guards_t *g = &core->guards;
-  if (line->gate_mask == 0 && !g->seen_ok) return; /* the router's word, or a cancel: no gate had a say */
+  bool acted = line->decision != TG_ROUTE_BLOCK && line->decision != TG_ROUTE_NONE;
+  if (line->gate_mask == 0 && (!acted || !g->seen_ok)) return; /* the router's word, or a cancel: no gate had a say */
   if (line->gate_mask != 0)
     tg_explain_make(&core->snap, instr->idx, (tg_side_t)(line->side & 1u), (tg_intent_t)line->intent, g->seen);
   g->seen_ok = 0;
