@@ -18,6 +18,7 @@ typedef struct watch {
   int64_t was_long, was_short;
   tg_i128 was_gross;
   int64_t open_max, worst_max;
+  uint64_t held, several; /* decisions with one bit or more, with two or more */
 } watch_t;
 
 static watch_t watch;
@@ -50,7 +51,21 @@ static void add_output(const tg_msg_batch_t *out, const fv_t *fv, int64_t rest[2
   }
 }
 
+/* The reason told is the lowest bit of the mask told, and a held action never leaves. */
+static void check_reasons(const tg_msg_batch_t *out) {
+  for (uint32_t i = 0; i < out->cnt; i++) {
+    if (out->msg[i].kind != TG_OUT_DECISION) continue;
+    const tg_out_decision_t *told = &out->msg[i].u.out_decision;
+    uint64_t mask = told->gate_mask, rest = mask & (mask - 1);
+    cr_assert_eq(told->gate, mask ? (uint8_t)__builtin_ctzll(mask) : (uint8_t)TG_GATE_NONE, "seed %lu step %lu: mask %lx",
+                 watch.seed, watch.steps, (unsigned long)mask);
+    watch.several += rest != 0;
+    watch.held += mask != 0;
+  }
+}
+
 static void check_caps(fv_t *fv, const tg_msg_t *in, const tg_msg_batch_t *out) {
+  check_reasons(out);
   if (in->kind == TG_MD_MARK) watch.mark_px = in->u.md_mark.mark_e8 / INT64_C(10000000);
   int64_t rest[2] = {0, 0}, cnt = 0;
   for (uint32_t i = fv->order_cnt > 400 ? fv->order_cnt - 400 : 0; i < fv->order_cnt; i++) {
@@ -133,17 +148,21 @@ static uint64_t number_of(const char *name, uint64_t otherwise) {
 /* TG_PROPERTY_SEED=N runs that seed alone; TG_PROPERTY_SHARE=N a part of N. */
 static void many(uint64_t from, const fv_faults_t *faults, const char *what) {
   uint64_t alone = number_of("TG_PROPERTY_SEED", 0), cnt = SEEDS / number_of("TG_PROPERTY_SHARE", 1);
-  uint64_t steps = 0, placed = 0, reached = 0;
+  uint64_t steps = 0, placed = 0, reached = 0, held = 0, several = 0;
   int64_t open_max = 0;
   for (uint64_t seed = alone ? alone : from; seed < (alone ? alone + 1 : from + cnt); seed++) {
     one_seed(seed, faults);
     steps += watch.steps;
+    held += watch.held;
+    several += watch.several;
     placed += watch.worst_max > 0;
     reached += watch.worst_max >= watch.cap_lots;
     if (watch.open_max > open_max) open_max = watch.open_max;
   }
-  cr_log_warn("%s: seeds from %lu, %lu steps, %lu runs traded, %lu came to the position cap, at most %ld orders", what, from,
-              steps, placed, reached, (long)open_max);
+  cr_log_warn(
+      "%s: seeds from %lu, %lu steps, %lu runs traded, %lu came to the position cap, at most %ld orders; %lu decisions held, "
+      "%lu of them by several gates",
+      what, from, steps, placed, reached, (long)open_max, held, several);
   if (!alone && cnt == SEEDS) cr_assert(placed > 0 && reached > 0 && open_max > 2);
 }
 
