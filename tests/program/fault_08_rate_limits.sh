@@ -11,22 +11,22 @@ bans = json.load(open(sys.argv[1]))["bans"]
 for ban in bans:
     print("ban %d for %d ms: %d refused %s, %d after being told %s" % (ban["http"], ban["for_ms"], ban["refused"], ban["refused_by_class"], ban["after_told"],
                                                                      ban["after_told_by_class"]))
-sys.exit(any(b["after_told"] for b in bans) or [b["http"] for b in bans] != [429, 418, 403, 429] or not all(b["refused"] for b in bans))
+sys.exit(any(b["after_told"] for b in bans) or [b["http"] for b in bans] != [429, 418, 403] or not all(b["refused"] for b in bans))
 PY
 }
+venue_args=(--limits 20) # the venue's own limits stay out of it
 for way in ws rest; do
-  fault_run $way 13 27 venue.order_entry=$way grid.levels=3 sync.period_ms=1000 sync.trades_period_ms=2000 venue.countdown_ms=6000 <<EOS
+  fault_run $way 13 24 venue.order_entry=$way grid.levels=3 sync.period_ms=1000 sync.trades_period_ms=2000 venue.countdown_ms=6000 <<EOS
 on $way.order.place 6 ban http=429 for=2500ms name=ban-429
-on $way.order.place 20 ban http=418 for=3500ms name=ban-418
-on $way.order.place 34 ban http=403 for=2s name=ban-403
-at 21s ban http=429 for=2s name=ban-last
-on order.place 1.. from=24s treat name=traded-after
+on order.place 12 refuse code=-1015 retry=1 name=order-count
+on order.place 16..18 refuse code=-1008 http=503 name=throttled
+on $way.order.place 24 ban http=418 for=3500ms name=ban-418
 # sessions end during a ban: they are not dialled into it
-on $way.order.place 20 cut public
-on order.place 45 refuse code=-1015 retry=1 name=order-count
-on order.place 50..52 refuse code=-1008 http=503 name=throttled
+on $way.order.place 24 cut public
+# so trading went on after each of those; this one tells no time: the engine has its own
+on $way.order.place 38 ban http=403 for=2s name=ban-403
 EOS
-  fault_happened $way ban-429 ban-418 ban-403 ban-last order-count throttled traded-after
+  fault_happened $way ban-429 ban-418 ban-403 order-count throttled
   check "$way: nothing was sent during a ban" quiet $way
   fault_judge $way
 done

@@ -41,7 +41,7 @@ for way in ws rest; do
         echo "on $way.order.cancel /5 treat do=$do reply=$reply name=cancel-$do-$reply"
       done
     done
-  } | fault_run $way 11 25 venue.order_entry=$way grid.levels=3
+  } | fault_run $way 11 21 venue.order_entry=$way grid.levels=3
   mapfile -t want < <(names)
   fault_happened $way "${want[@]}"
   check "$way: exactly one order for each accepted, none for the others" judged $way

@@ -16,7 +16,7 @@ db = sqlite3.connect(sys.argv[2])
 state = {"tgs-%016x" % (c & 0xffffffffffffffff): s for c, s in db.execute("select client_id, state from orders")}
 wrong = [t for t in rows if t["status"] in ("FILLED", "CANCELED") and state.get(t["cid"]) == 13]
 print("written off although they lived:", wrong)
-sys.exit(len(rows) < 20 or any(t["accepted"] != 1 for t in rows) or bool(wrong))
+sys.exit(len(rows) < 20 or any(t["accepted"] != (t.get("code") == 0) for t in rows) or bool(wrong))
 PY
 }
 for way in ws rest; do

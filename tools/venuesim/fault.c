@@ -179,6 +179,7 @@ int vs_fault_run(vs_req *r, vs_handler fn, int cls, bool is_signed) {
   }
   const vs_rule *how = NULL;
   const vs_rule *hide = NULL;
+  int hidden = -1;
   char cid[VS_CID_BYTES];
   cid_of(r, cls, cid);
   for (int k = 0; k < f->rule_cnt; k++) {
@@ -197,11 +198,17 @@ int vs_fault_run(vs_req *r, vs_handler fn, int cls, bool is_signed) {
   if (hide != NULL && cid[0] != '\0') { /* before its first event */
     r->v->hide_until = vs_mono_us() + hide->a.for_us;
     r->v->hide_quiet = hide->a.quiet;
-    (void)note_treated(r->v, hide, cid);
+    hidden = note_treated(r->v, hide, cid);
   }
   r->treated = how != NULL ? note_treated(r->v, how, cid) : -1;
   int rc = how != NULL ? treat(r, how, fn, cid) : fn(r);
   r->v->hide_until = 0;
+  if (hidden >= 0 && how == NULL) {
+    vs_fault_done(r->v, hidden, rc, &r->rej);
+  } else if (hidden >= 0 && r->treated >= 0) { /* what became of it stands in the other row */
+    f->treated[hidden].done = f->treated[r->treated].done;
+    f->treated[hidden].code = f->treated[r->treated].code;
+  }
   return rc;
 }
 
