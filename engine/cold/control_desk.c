@@ -210,6 +210,16 @@ static uint64_t parse_expiry(const char *text) {
   return value <= TG_DESK_EXPIRY_MAX_S ? value : 0;
 }
 
+/* A text that was cut may end inside a character. */
+static void trim_utf8(char *text) {
+  size_t len = strlen(text), back = 0;
+  while (back < 3 && back < len && ((unsigned char)text[len - 1 - back] & 0xC0u) == 0x80u) back++;
+  if (back == len) return;
+  unsigned char lead = (unsigned char)text[len - 1 - back];
+  size_t want = lead >= 0xF0u ? 3 : lead >= 0xE0u ? 2 : lead >= 0xC0u ? 1 : 0;
+  if (want > back) text[len - 1 - back] = '\0';
+}
+
 /* Reason and expiry from the arguments behind the first `skip`; what is missing stays empty or 0. */
 static void parse_tail(const tg_question_t *question, size_t skip, tg_desk_word_t *word) {
   size_t cnt = question->arg_cnt, used = 0;
@@ -219,6 +229,7 @@ static void parse_tail(const tg_question_t *question, size_t skip, tg_desk_word_
     int n = snprintf(word->reason + used, sizeof word->reason - used, "%s%s", used ? " " : "", question->arg[i]);
     if (n > 0) used += (size_t)n < sizeof word->reason - used ? (size_t)n : sizeof word->reason - used - 1;
   }
+  trim_utf8(word->reason);
 }
 
 static void word_begin(const tg_question_t *question, tg_desk_word_t *word) {
@@ -230,6 +241,7 @@ static void word_begin(const tg_question_t *question, tg_desk_word_t *word) {
     int n = snprintf(word->text + used, sizeof word->text - used, " %s", question->arg[i]);
     if (n > 0) used += (size_t)n;
   }
+  trim_utf8(word->text);
   tg_msg_init(&word->cmd, TG_CMD, TG_INSTR_NONE, question->now_ns);
   word->cmd.u.cmd.verb = question->row->verb;
   word->cmd.u.cmd.role = question->role;

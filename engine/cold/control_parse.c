@@ -148,6 +148,9 @@ json_t *tg_control_answer(const tg_control_cfg_t *cfg, uint8_t role, uint32_t ui
                           size_t len, tg_msg_t *out_cmd) {
   request_t request = {.word_cnt = 0};
   if (len >= TG_CTL_LINE_BYTES) return tg_answer_error(-TG_ESIZE, "request line too long");
+  json_t *utf8 = json_stringn(line, len);
+  if (!utf8) return tg_answer_error(-TG_ESYNTAX, "a request is UTF-8 text");
+  json_decref(utf8);
   size_t start = 0;
   while (start < len && (line[start] == ' ' || line[start] == '\t')) start++;
   int rc = start < len && line[start] == '{' ? split_json(&request, line, len) : split_words(&request, line, len);

@@ -101,6 +101,9 @@ void tg_cold_kill_asked(tg_stage_cold_t *s, tg_kill_way_t way, const tg_msg_t *c
     fresh.uid = cmd->u.cmd.uid;
     fresh.cmd_no = cmd->u.cmd.cmd_no;
     memcpy(fresh.reason, cmd->u.cmd.reason, sizeof cmd->u.cmd.reason);
+    for (size_t i = 0; fresh.reason[i]; i++) { /* it was cut at a byte, and goes into JSON */
+      if ((unsigned char)fresh.reason[i] < 0x20 || (unsigned char)fresh.reason[i] > 0x7E) fresh.reason[i] = '?';
+    }
     fresh.sent = way != TG_KILL_BY_DRILL;
     fresh.sent_ns = now_ns;
   } else {
