@@ -185,6 +185,7 @@ static int cold_init(void *self, tg_lane_t *lane) {
   tg_stage_cold_t *s = self;
   static const tg_bn_cold_ops_t ops = {to_core, to_feed, to_gateway, account_part, account_failed, session_up};
   tg_digest_init(&s->digest);
+  if (tg_decision_file_init(&s->decision, s->conf->engine_run_dir) != 0) return -TG_ESIZE;
   tg_cold_disk_init(&s->disk, s->conf->engine_run_dir, s->conf->tape_low_water_mb);
   tg_sync_cfg_t sync_cfg = {.period_ns = (uint64_t)(s->conf->sync_period_ms * TG_NS_PER_MS),
                             .timeout_ns = 10 * (uint64_t)TG_NS_PER_S,
@@ -321,6 +322,15 @@ static void heartbeat(tg_stage_cold_t *s, uint64_t now_ns) {
   if (to_core(s, &msg, 1) != 0) tg_log_error("the core does not take the cold lane's heartbeat");
 }
 
+/* Somebody else's word about today's new risk (gate bit 30). */
+static void decision_turn(tg_stage_cold_t *s, uint64_t now_ns) {
+  tg_msg_t msg;
+  if (!tg_decision_file_turn(&s->decision, now_ns, &msg)) return;
+  static const char *const verdict[] = {"not valid", "allow", "block"};
+  tg_log_info("%s: %s", s->decision.path, verdict[msg.u.decision.verdict % 3]);
+  if (to_core(s, &msg, 1) != 0) tg_decision_file_untold(&s->decision);
+}
+
 static void send_stop(tg_stage_cold_t *s, uint64_t now_ns) {
   tg_msg_t msg;
   tg_msg_init(&msg, TG_CMD, TG_INSTR_NONE, now_ns);
@@ -394,6 +404,7 @@ static uint32_t cold_turn(void *self, uint64_t now_ns) {
   err = s->intents ? tg_intents_turn(s->intents, now_ns) : 0;
   if (err) journal_broken(s, "the store of intents", err, now_ns);
   disk_turn(s, now_ns);
+  decision_turn(s, now_ns);
   if (s->beat) beat_turn(s, s->bn_stats.phase == TG_BN_RUNNING);
   if (s->control) tg_control_turn(s->control, now_ns);
   if (s->metrics) tg_metrics_turn(s->metrics);

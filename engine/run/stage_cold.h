@@ -9,6 +9,7 @@
 #define TG_RUN_STAGE_COLD_H
 
 #include "engine/cold/control.h"
+#include "engine/cold/decision_file.h"
 #include "engine/cold/evidence.h"
 #include "engine/cold/metrics.h"
 #include "engine/cold/mirror.h"
@@ -67,6 +68,7 @@ typedef struct tg_stage_cold {
   uint64_t beat_cnt;
   bool configured, journal_bad;
   tg_cold_disk_t disk;
+  tg_decision_file_t decision; /* run_dir/decision.json */
   uint64_t beat_next_ns, stop_deadline_ns, cmd_no;
   uint64_t drained_cnt, core_wait_cnt;
   _Atomic int stop_wanted; /* 0, 1 a clean end, 2 at once */
