@@ -1,5 +1,7 @@
 /* The cold lane's stage without a venue: settings first, the journal read to its end, the phases of the orderly end. */
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -291,5 +293,50 @@ Test(cold_kill, a_drill_is_for_sim) {
   core_did(w, TG_VERB_KILL_OFF);
   cr_assert(!w->stage.kill.on);
   cr_assert_neq(access(path, F_OK), 0);
+  drop(w);
+}
+
+/* The core stops while its journal is full, and then does not empty the ring that the cold lane waits for: the journal is taken
+ * while waiting, and looked at afterwards in its order. */
+typedef struct stuck_core {
+  world_t *w;
+  _Atomic int end;
+  uint64_t told;
+} stuck_core_t;
+
+static void *core_behind_a_full_journal(void *arg) {
+  stuck_core_t *c = arg;
+  tg_msg_t msg;
+  while (!atomic_load(&c->end)) {
+    tg_msg_init(&msg, TG_TIMER, TG_INSTR_NONE, 1);
+    msg.u.timer.timer_no = c->told + 1;
+    /* each input that it takes leads to a line in the journal: no room there, nothing is taken */
+    if (tg_spsc_put(&c->w->rings.journal, &msg) != 0) {
+      sched_yield();
+      continue;
+    }
+    c->told++;
+    if (c->told > 8192) (void)!tg_spsc_get(&c->w->rings.cold_in, &msg);
+  }
+  return NULL;
+}
+
+Test(stage_cold, a_full_journal_is_taken_while_the_core_is_waited_for) {
+  world_t *w = make();
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_HEALTH, TG_INSTR_NONE, 1);
+  while (tg_spsc_put(&w->rings.cold_in, &msg) == 0) {
+  }
+  stuck_core_t core = {.w = w};
+  pthread_t thread;
+  cr_assert_eq(pthread_create(&thread, NULL, core_behind_a_full_journal, &core), 0);
+  tg_msg_init(&msg, TG_CMD, TG_INSTR_NONE, 1);
+  cr_assert_eq(tg_stage_cold_command(&w->stage, &msg), 0, "with a journal of 4096 nobody would ever have taken it");
+  atomic_store(&core.end, 1);
+  pthread_join(thread, NULL);
+  cr_assert_gt(w->stage.aside_cnt, 0);
+  tg_stage_cold_drain(&w->stage, w->now_ns);
+  cr_assert_eq(w->stage.mirror->counts.kind[TG_TIMER], core.told, "none is lost");
+  cr_assert_eq(w->stage.aside_cnt, 0);
   drop(w);
 }
