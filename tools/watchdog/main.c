@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -196,10 +198,18 @@ static int run(dog_t *dog) {
   return code;
 }
 
+/* It holds a key: no core file, no debugger of another user. */
+static void keep_secrets(void) {
+  const struct rlimit none = {0, 0};
+  if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+    tg_log_warn("core files cannot be turned off: %s", strerror(errno));
+}
+
 int main(int argc, char **argv) {
   static dog_t dog;
   int code = dog_options_parse(&dog.options, argc, argv);
   if (code) return code < 0 ? TG_EXIT_OK : code;
+  keep_secrets();
   if (dog.options.log && tg_log_open(dog.options.log) != 0) {
     fprintf(stderr, "tickgate-watchdog: cannot write the log %s\n", dog.options.log);
     return TG_EXIT_SPACE;
