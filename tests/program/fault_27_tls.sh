@@ -92,16 +92,16 @@ check "bad-list: the setting is named" grep -q venue.pin_sha256 "$work/bad-list.
 
 # a peer that speaks nothing newer than TLS 1.1
 for version in tls1 tls1_1; do
-  openssl s_server -accept 127.0.0.1:0 -naccept 20 -quiet "-$version" -cipher 'DEFAULT@SECLEVEL=0' -cert "$work/keys/server.pem" -key "$work/keys/server.key" \
+  timeout 60 openssl s_server -accept 127.0.0.1:0 -quiet "-$version" -cipher 'DEFAULT@SECLEVEL=0' -cert "$work/keys/server.pem" -key "$work/keys/server.key" \
     >"$work/$version.out" 2>&1 </dev/null &
   server=$!
   children+=("$server")
   port=
   for _ in $(seq 50); do
-    port=$(python3 - "$server" <<'P'
+    port=$(python3 - "$(pgrep -P "$server")" 2>/dev/null <<'P'
 import os, sys
-inodes = {os.readlink(f"/proc/{sys.argv[1]}/fd/{fd}")[8:-1] for fd in os.listdir(f"/proc/{sys.argv[1]}/fd") if os.path.exists(f"/proc/{sys.argv[1]}/fd/{fd}") or True
-          if os.readlink(f"/proc/{sys.argv[1]}/fd/{fd}").startswith("socket:")}
+links = [os.readlink(f"/proc/{sys.argv[1]}/fd/{fd}") for fd in os.listdir(f"/proc/{sys.argv[1]}/fd")]
+inodes = {link[8:-1] for link in links if link.startswith("socket:")}
 for line in open("/proc/net/tcp").readlines()[1:]:
     part = line.split()
     if part[3] == "0A" and part[9] in inodes:
