@@ -435,7 +435,7 @@ void tg_bn_cold_on_msg(tg_bn_cold_t *cold, const tg_msg_t *msg, uint64_t now_ns)
       if (msg->u.rate.pause_until_ns > cold->rate.pause_until_ns) cold->rate.pause_until_ns = msg->u.rate.pause_until_ns;
       break;
     case TG_EX_ANSWER:
-      if (msg->u.ex_answer.venue_code == BN_CODE_TIMESTAMP) clock_doubt(cold, now_ns);
+      if (tg_bn_code_class(msg->u.ex_answer.venue_code) == TG_BN_CLASS_CLOCK) clock_doubt(cold, now_ns);
       break;
     case TG_EX_CONFIG:
       if (msg->u.ex_config.what == TG_CONFEV_LISTEN_KEY_EXPIRED) {

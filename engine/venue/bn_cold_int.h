@@ -9,7 +9,6 @@
 
 #define BN_TARGET_BYTES 4096
 #define BN_CLOCK_PERIOD_NS (30 * (uint64_t)TG_NS_PER_S)
-#define BN_CODE_TIMESTAMP (-1021) /* outside recvWindow */
 #define BN_START_TRIES 4
 #define BN_START_PAUSE_NS (500 * (uint64_t)TG_NS_PER_MS)
 #define BN_SNAPSHOT_LEVELS 1000

@@ -6,8 +6,6 @@
 #include "codecs/client_id.h"
 #include "codecs/json.h"
 
-enum { CODE_NO_SUCH_ORDER = -2011 };
-
 const char *tg_bn_kill_fate_name(tg_bn_kill_fate_t fate) {
   static const char *const name[] = {"found", "cancel sent", "cancelled", "gone", "failed"};
   return (unsigned)fate < TG_ARRAY_CNT(name) ? name[fate] : "?";
@@ -288,16 +286,16 @@ void tg_bn_kill_cancelled(tg_bn_kill_t *kill, uint32_t idx, int err, int http_st
   if (idx >= kill->order_cnt || kill->order[idx].fate != TG_BN_KILL_SENT) return; /* of the kill before */
   tg_bn_kill_order_t *order = &kill->order[idx];
   int32_t code = 0;
-  tg_json_slice_t text;
-  if (err == 0 && http_status != 200 && tg_bn_rest_error(body, len, &code, &text) < 0) code = 0;
+  tg_verdict_t verdict =
+      tg_bn_rest_verdict(TG_REQUEST_CANCEL, err ? TG_WIRE_LOST : TG_WIRE_ANSWER, (uint16_t)http_status, body, len, &code);
   order->done_ns = now_ns;
   order->http_status = err ? 0 : http_status;
   order->code = err ? err : code;
-  if (err == 0 && http_status == 200) {
+  if (verdict.outcome == TG_OUTCOME_CONFIRMED) {
     order->fate = TG_BN_KILL_CANCELLED;
     kill->cancels_confirmed++;
     kill->last_confirmed_ns = now_ns;
-  } else if (err == 0 && code == CODE_NO_SUCH_ORDER) {
+  } else if (verdict.outcome == TG_OUTCOME_REFUSED && tg_bn_code_class(code) == TG_BN_CLASS_ABSENT) {
     order->fate = TG_BN_KILL_GONE;
   } else {
     order->fate = TG_BN_KILL_FAILED;
