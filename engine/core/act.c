@@ -1,5 +1,8 @@
 #include "engine/core/core_state.h"
 
+#define CODE_NO_SUCH_ORDER_QUERY (-2013)
+#define CODE_NO_SUCH_ORDER (-2011)
+
 bool tg_core_room(const tg_core_t *core, uint32_t n) {
   return core->out->cap - core->out->cnt >= n;
 }
@@ -207,6 +210,9 @@ static bool cancel_now(const tg_core_t *core, const tg_order_t *o) {
   if (tg_core_order_passing(core, o)) return false;
   if (o->state == TG_ORD_LIVE || o->state == TG_ORD_PARTIAL) return true;
   if (!tg_order_is_unknown(o) || o->query_open) return false;
+  /* the venue said that it does not know it: the question goes first, or cancels eat the budget that the proof needs */
+  bool denied = o->venue_code == CODE_NO_SUCH_ORDER || o->venue_code == CODE_NO_SUCH_ORDER_QUERY;
+  if (denied && o->query_ns < o->moved_ns) return false;
   return core->now_ns - o->moved_ns >= (uint64_t)core->conf.order_query_retry_ms * (uint64_t)TG_NS_PER_MS;
 }
 
