@@ -162,6 +162,7 @@ static void owed_timer(tg_core_t *core, tg_order_t *o) {
   o->told_off |= TG_ORDER_TOLD_CUM;
   tg_core_tell_alarm(core, TG_ALARM_CUM_MISMATCH, o->instr_idx, o->client_id, o->cum_lots, o->told_lots);
   tg_core_ask_sync(core, TG_ALARM_CUM_MISMATCH, true);
+  if (tg_order_is_open(o)) o->query_want = 1;
 }
 
 static void order_timers(tg_core_t *core) {

@@ -199,6 +199,30 @@ Test(fault_13, a_drift_asks_for_the_truth_at_once) {
   fv_close(&fv);
 }
 
+Test(fault_13, executions_that_do_not_add_up_are_told_and_asked_about) {
+  trade_with(79, NULL, 0);
+  uint32_t idx = fv.core->orders.open_head;
+  while (fv.core->orders.order[idx].state != TG_ORD_LIVE) idx = fv.core->orders.order[idx].next;
+  tg_order_t *o = &fv.core->orders.order[idx];
+  tg_msg_t msg;
+  tg_msg_init(&msg, TG_EX_ORDER, 0, fv.now_ns);
+  msg.u.ex_order = (tg_ex_order_t){.client_id = o->client_id,
+                                   .order_id = o->order_id,
+                                   .px_ticks = o->px_ticks,
+                                   .qty_lots = o->qty_lots,
+                                   .cum_qty_lots = 1, /* and no execution was told */
+                                   .status = TG_STATUS_PARTIALLY_FILLED,
+                                   .exec = TG_EXEC_TRADE,
+                                   .side = o->side};
+  fv_feed(&fv, &msg);
+  cr_assert_eq(fv.core->owed_cnt, 1u);
+  uint64_t asked = fv.kind_cnt[TG_OUT_SYNC];
+  fv_run(&fv, 3 * SECOND);
+  cr_assert_eq(alarms(TG_ALARM_CUM_MISMATCH), 1u, "once");
+  cr_assert_gt(fv.kind_cnt[TG_OUT_SYNC], asked);
+  fv_close(&fv);
+}
+
 /* ---- faults 10: the venue forgets an order for a while ---- */
 
 Test(fault_10, not_found_is_no_end_until_age_and_several_asks) {
