@@ -106,6 +106,16 @@ Test(api, timestamps_across_seconds) {
   }
 }
 
+Test(api, flattening_is_a_limit_ioc_that_only_reduces) {
+  tg_msg_t msg = request(TG_OUT_PLACE, 1);
+  msg.u.out_place.type = TG_TYPE_LIMIT;
+  msg.u.out_place.tif = TG_TIF_IOC;
+  msg.u.out_place.order_flags = TG_ORDER_REDUCE_ONLY;
+  cr_assert_gt(encode(&msg), 0);
+  cr_assert(strstr(text, "\"reduceOnly\":\"true\"") && strstr(text, "\"type\":\"LIMIT\"") && strstr(text, "\"price\":") &&
+            strstr(text, "\"timeInForce\":\"IOC\""));
+}
+
 Test(api, market_reduce_only_and_bad_orders) {
   tg_msg_t msg = request(TG_OUT_PLACE, 1);
   msg.u.out_place.type = TG_TYPE_MARKET;

@@ -95,6 +95,13 @@ Test(rest, orders_of_the_core) {
   }
   tg_bn_req_begin(&req, TG_BN_EP_ORDER_CANCEL, TG_PRODUCT_USDM, target, sizeof target);
   cr_assert_eq(tg_bn_req_order(&req, &tab, &msg, TG_BN_STP_NONE), -TG_EINVAL, "the endpoint must fit the message");
+  msg.kind = TG_OUT_PLACE; /* flattening: takes what it may, only reduces */
+  msg.u.out_place.tif = TG_TIF_IOC;
+  msg.u.out_place.order_flags = TG_ORDER_REDUCE_ONLY;
+  tg_bn_req_begin(&req, tg_bn_ep_of(TG_OUT_PLACE), TG_PRODUCT_USDM, target, sizeof target);
+  cr_assert_eq(tg_bn_req_order(&req, &tab, &msg, TG_BN_STP_NONE), 0);
+  finish(&req, NOW);
+  cr_assert(strstr(target, "type=LIMIT&timeInForce=IOC&") && strstr(target, "&reduceOnly=true&"), "%s", target);
 }
 
 Test(rest, builder_errors_and_encoding) {
