@@ -45,6 +45,7 @@ Test(order, every_invariant_is_looked_at) {
   none.told_lots = 1;
   cr_assert(!tg_order_check(&none));
   BROKEN(TG_ORD_LIVE, o.state = TG_ORD_STATE_CNT);
+  BROKEN(TG_ORD_CANCELED, o.state = TG_ORD_STATE_CNT);
   BROKEN(TG_ORD_LIVE, o.client_id = 0);
   BROKEN(TG_ORD_PARTIAL, o.told_lots = 0);
   BROKEN(TG_ORD_REST_UNKNOWN, o.cum_lots = o.told_lots = -1);
@@ -104,6 +105,22 @@ Test(order, a_late_word_does_not_start_the_request_anew) {
   tg_order_t o = valid(TG_ORD_SENT);
   apply(&o, TG_OEV_STRAY, 0, 50);
   cr_assert(o.request_ns == 1 && o.sent_ns == 0 && o.changed_ns == 0);
+}
+
+Test(order, doubt_lasts_through_a_cancel_and_ends_with_an_answer) {
+  tg_order_t o = valid(TG_ORD_LIVE);
+  apply(&o, TG_OEV_SUSPECT, 0, 5);
+  cr_assert(o.state == TG_ORD_REST_UNKNOWN && o.unknown_ns == 5);
+  apply(&o, TG_OEV_NOT_FOUND, 0, 6);
+  cr_assert_eq(o.unknown_ns, 5u, "since when, not since the last answer");
+  apply(&o, TG_OEV_SEND_CANCEL, 0, 7);
+  cr_assert(o.state == TG_ORD_CANCEL_SENT && o.unknown_ns == 5);
+  apply(&o, TG_OEV_CANCELED, 0, 8);
+  cr_assert_eq(o.unknown_ns, 0u);
+  o = valid(TG_ORD_LIVE);
+  apply(&o, TG_OEV_SUSPECT, 0, 5);
+  apply(&o, TG_OEV_FOUND, 0, 6);
+  cr_assert(o.state == TG_ORD_LIVE && o.unknown_ns == 0);
 }
 
 typedef struct pool {
