@@ -23,6 +23,15 @@ check "too few options: exit code 2" equal $? 2
 "$bin/tickgate-watchdog" --run-dir "$run" --symbols BTCUSDT --host localhost --port 1 --api-key-file "$work/none" --hmac-file "$work/none" 2>/dev/null
 check "no key: exit code 4" equal $? 4
 
+"$bin/tickgate-watchdog" --run-dir "$run" --symbols BTCUSDT --host localhost --port "$port" --ca "$work/keys/ca.pem" --pin-sha256 nonsense \
+  --api-key-file "$work/keys/watchdog.api.key" --hmac-file "$work/keys/watchdog.hmac.secret" 2>/dev/null
+check "a pin that is none: exit code 5" equal $? 5
+"$bin/tickgate-watchdog" --run-dir "$work" --symbols BTCUSDT --host localhost --port "$port" --ca "$work/keys/ca.pem" \
+  --pin-sha256 "$(printf x | sha256sum | cut -d' ' -f1)" --now --give-up-s 2 --log "$work/pin.log" \
+  --api-key-file "$work/keys/watchdog.api.key" --hmac-file "$work/keys/watchdog.hmac.secret" 2>/dev/null
+check "a server with another key: no proof, exit code 9" equal $? 9
+check "the log says why" grep -q 'wrong pin' "$work/pin.log"
+
 # a clean stop
 start_engine clean
 dog clean_dog --once

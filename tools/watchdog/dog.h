@@ -13,7 +13,7 @@
 #include "net/http.h"
 
 typedef struct dog_options {
-  const char *run_dir, *host, *ca_file, *api_key_file, *hmac_file, *log;
+  const char *run_dir, *host, *ca_file, *pins, *api_key_file, *hmac_file, *log;
   uint16_t port;
   tg_mode_t mode;
   uint64_t bound_ms, give_up_s, recv_window_ms;

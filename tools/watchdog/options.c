@@ -17,6 +17,7 @@ static void usage(FILE *out) {
       "  --symbols A,B          instruments whose open orders are listed\n"
       "  --host HOST --port N   the venue's REST door (HTTPS)\n"
       "  --ca FILE              CA certificates in PEM (default: the system's)\n"
+      "  --pin-sha256 LIST      SHA-256 (hex) of the venue's public key, comma separated, beside the CA (default: no pin)\n"
       "  --api-key-file FILE    API key, mode 0600, ours: a key of its own, not the engine's\n"
       "  --hmac-file FILE       its HMAC secret, mode 0600, ours\n"
       "  --mode sim|live        whose orders are ours: letter of the client id (default sim)\n"
@@ -29,7 +30,7 @@ static void usage(FILE *out) {
       "  --log FILE             log there instead of to standard error\n"
       "exit codes: 0 the engine ended cleanly and nothing was done, or --now is through; 1 it fired, and the venue shows "
       "none;\n"
-      "  2 usage; 4 a key file; 5 CA file; 9 no proof within --give-up-s; 10 memory\n");
+      "  2 usage; 4 a key file; 5 CA file or pin; 9 no proof within --give-up-s; 10 memory\n");
 }
 
 static bool number(const char *text, uint64_t min, uint64_t max, uint64_t *out) {
@@ -75,6 +76,7 @@ static int take_text(dog_options_t *options, const char *name, const char *value
   const char **slot = strcmp(name, "--run-dir") == 0        ? &options->run_dir
                       : strcmp(name, "--host") == 0         ? &options->host
                       : strcmp(name, "--ca") == 0           ? &options->ca_file
+                      : strcmp(name, "--pin-sha256") == 0   ? &options->pins
                       : strcmp(name, "--api-key-file") == 0 ? &options->api_key_file
                       : strcmp(name, "--hmac-file") == 0    ? &options->hmac_file
                       : strcmp(name, "--log") == 0          ? &options->log

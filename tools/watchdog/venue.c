@@ -186,6 +186,10 @@ int dog_venue_open(dog_venue_t *venue, const dog_options_t *options, char *err_t
   }
   venue->tls = tg_tls_new(options->ca_file, &err, err_text, err_cap);
   if (!venue->tls) return TG_EXIT_TLS;
+  if (options->pins && tg_tls_set_pins(venue->tls, options->pins) != 0) {
+    (void)snprintf(err_text, err_cap, "--pin-sha256 '%.60s' is no list of SHA-256 sums in hex", options->pins);
+    return TG_EXIT_TLS;
+  }
   venue->net = tg_netcold_new(&venue->io);
   tg_http_cfg_t cfg = {.host = options->host,
                        .port = options->port,
