@@ -146,7 +146,6 @@ __attribute__((weak)) int main(void) {
     exit(TG_SHIM_SKIPPED); \
   } while (0)
 #define cr_log_info(...) tg_shim_say(__FILE__, __LINE__, "info:", " " __VA_ARGS__)
-#define cr_log_warn(...) tg_shim_say(__FILE__, __LINE__, "warning:", " " __VA_ARGS__)
 #define cr_log_error(...) tg_shim_say(__FILE__, __LINE__, "error:", " " __VA_ARGS__)
 
 #endif

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "tests/note.h"
 #include "tests/unit/risk/fixture.h"
 
 /* ---- pairs ---- */
@@ -182,7 +183,7 @@ Test(property, of_every_pair_of_gates_the_earlier_is_the_reason) {
       }
     }
   }
-  cr_log_warn("%u pairs of gates, %u of (pair, kind of action) block twice", pairs, both);
+  tg_note("%u pairs of gates, %u of (pair, kind of action) block twice", pairs, both);
   cr_assert_eq(pairs, TG_GATE_CNT * (TG_GATE_CNT - 1u) / 2);
 }
 
@@ -792,7 +793,7 @@ Test(property, no_prefix_of_any_stream_lets_the_worst_case_exceed_a_cap) {
     filled += s.fill_cnt;
     restarted += s.restart_cnt;
   }
-  cr_log_warn(
+  tg_note(
       "%lu streams of %u steps from seed 1: %lu actions passed (%lu up, %lu down, %lu amends), %lu held back, %lu fills, %lu "
       "restarts",
       streams, STEPS, passed, increased, reduced, amended, blocked, filled, restarted);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "engine/cold/intents.h"
+#include "tests/note.h"
 #include "tests/unit/engine/cold/crash_vfs.h"
 
 #define EPOCH UINT64_C(7)
@@ -78,7 +79,7 @@ static void write_run(cd_disk_t *disk) {
 
 static void ignore(void *user, const tg_intents_diff_t *diff) {
   (void)user;
-  cr_log_warn("%s: %s", diff->what, diff->text);
+  tg_note("%s: %s", diff->what, diff->text);
 }
 
 Test(fault_17, intents_are_what_was_answered_after_a_crash_at_every_write) {
@@ -115,8 +116,8 @@ Test(fault_17, intents_are_what_was_answered_after_a_crash_at_every_write) {
     }
   }
   cv_end();
-  cr_log_warn("%lu images of %u calls, %lu of them before the end", (unsigned long)images, disk.call_cnt,
-              (unsigned long)before_end);
+  tg_note("%lu images of %u calls, %lu of them before the end", (unsigned long)images, disk.call_cnt,
+          (unsigned long)before_end);
   cr_assert_gt(before_end, 50u);
   cd_free(&disk);
   tmp_remove(&image);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "engine/cold/intents.h"
+#include "tests/note.h"
 #include "tests/unit/engine/cold/crash_vfs.h"
 
 #define ID(n) (UINT64_C(7) << 32 | (uint64_t)(n))
@@ -118,7 +119,7 @@ Test(fault_17, a_crash_while_intents_are_recovered_changes_nothing) {
     cv_end();
     cd_free(&second);
   }
-  cr_log_warn("%lu images of recoveries cut short", (unsigned long)images);
+  tg_note("%lu images of recoveries cut short", (unsigned long)images);
   cr_assert_gt(images, 30u);
   cd_free(&disk);
   tmp_remove(&image);

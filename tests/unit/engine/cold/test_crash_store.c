@@ -6,6 +6,7 @@
 
 #include "engine/cold/recover.h"
 #include "engine/cold/tape.h"
+#include "tests/note.h"
 #include "tests/unit/engine/cold/crash_vfs.h"
 
 enum { FILLS = 60 };
@@ -149,8 +150,8 @@ static void every_cut(bool clean) {
     }
   }
   cv_end();
-  cr_log_warn("%lu images of %u calls, %lu of them shorter than the run", (unsigned long)images, disk.call_cnt,
-              (unsigned long)shorter);
+  tg_note("%lu images of %u calls, %lu of them shorter than the run", (unsigned long)images, disk.call_cnt,
+          (unsigned long)shorter);
   cr_assert_gt(shorter, 100u);
   cd_free(&disk);
   tmp_remove(&image);
@@ -199,7 +200,7 @@ Test(fault_17, a_crash_during_recovery_changes_nothing) {
     cv_end();
     cd_free(&second);
   }
-  cr_log_warn("%lu images of recoveries cut short", (unsigned long)images);
+  tg_note("%lu images of recoveries cut short", (unsigned long)images);
   cr_assert_gt(images, 30u);
   cd_free(&disk);
   tmp_remove(&image);

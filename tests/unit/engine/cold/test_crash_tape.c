@@ -4,6 +4,7 @@
 #include <criterion/parameterized.h>
 
 #include "engine/cold/tape.h"
+#include "tests/note.h"
 #include "tests/unit/engine/cold/crash_disk.h"
 
 static tg_msg_t message(uint64_t no) {
@@ -90,8 +91,8 @@ static void every_cut(bool compress) {
       lost_some += cnt < 260;
     }
   }
-  cr_log_warn("%lu images of %u calls, %lu of them shorter than the run", (unsigned long)images, disk.call_cnt,
-              (unsigned long)lost_some);
+  tg_note("%lu images of %u calls, %lu of them shorter than the run", (unsigned long)images, disk.call_cnt,
+          (unsigned long)lost_some);
   cr_assert_gt(lost_some, 300u);
   cd_free(&disk);
   tmp_remove(&image);

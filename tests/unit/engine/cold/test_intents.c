@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "engine/cold/intents.h"
+#include "tests/note.h"
 #include "tests/unit/engine/cold/tmp.h"
 
 #define EPOCH UINT64_C(7)
@@ -160,7 +161,7 @@ Test(intents, two_processes_claim_one_and_exactly_one_wins) {
   }
   cr_assert_eq(tg_intents_close(intents), 0);
   cr_assert_eq(diffs(dir.path), 0, "%s: %s", last_what, last_text);
-  cr_log_warn("%d rounds, %d of them to the first process", ROUNDS, first);
+  tg_note("%d rounds, %d of them to the first process", ROUNDS, first);
   munmap(arena, sizeof *arena);
   tmp_remove(&dir);
 }
@@ -334,7 +335,7 @@ Test(intents, a_crash_at_every_file_call_loses_nothing_told) {
     for (int at = 0; !finished; at++, crashes++) crash_once(at, how, &finished);
   }
   cr_assert_gt(crashes, 3 * STEPS * 2);
-  cr_log_warn("%u crashes", crashes);
+  tg_note("%u crashes", crashes);
 }
 
 Test(intents, a_failing_disk_changes_nothing) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "tests/note.h"
 
 typedef struct tmp_dir {
   char path[128];
@@ -24,7 +25,7 @@ static inline tmp_dir_t tmp_make(void) {
 static inline void tmp_remove(const tmp_dir_t *dir) {
   char command[256];
   snprintf(command, sizeof command, "rm -rf -- '%s'", dir->path);
-  if (system(command) != 0) cr_log_warn("could not remove %s", dir->path);
+  if (system(command) != 0) tg_note("could not remove %s", dir->path);
 }
 
 static inline char *tmp_join(const tmp_dir_t *dir, const char *name, char *buf, size_t cap) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "fake_venue.h"
+#include "tests/note.h"
 
 #define S UINT64_C(1000000000)
 #define MS UINT64_C(1000000)
@@ -159,7 +160,7 @@ static void many(uint64_t from, const fv_faults_t *faults, const char *what) {
     reached += watch.worst_max >= watch.cap_lots;
     if (watch.open_max > open_max) open_max = watch.open_max;
   }
-  cr_log_warn(
+  tg_note(
       "%s: seeds from %lu, %lu steps, %lu runs traded, %lu came to the position cap, at most %ld orders; %lu decisions held, "
       "%lu of them by several gates",
       what, from, steps, placed, reached, (long)open_max, held, several);

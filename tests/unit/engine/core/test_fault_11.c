@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fake_venue.h"
+#include "tests/note.h"
 
 enum { QTY = 10, PX = 600000, DEPTH = 6 };
 enum { ACK, PARTIAL, FILL, CANCEL_ACK, CANCEL_REJECT, AMEND_ACK, EXPIRE, TOKENS };
@@ -142,8 +143,8 @@ Test(fault_11, every_interleaving_of_six_at_the_order_machine) {
     tg_order_t o = begin(&starts[i], &ref);
     cnt += walk(&starts[i], &o, &ref, DEPTH);
   }
-  cr_log_warn("%lu interleavings of up to %d events from %zu starting states agree with the reference", cnt, DEPTH,
-              TG_ARRAY_CNT(starts));
+  tg_note("%lu interleavings of up to %d events from %zu starting states agree with the reference", cnt, DEPTH,
+          TG_ARRAY_CNT(starts));
   cr_assert_eq(cnt, TG_ARRAY_CNT(starts) * (uint64_t)SEQUENCES);
 }
 
@@ -305,7 +306,7 @@ static void whole_core(int start) {
     if (no % 256 == 0) tg_core_check(fv.core);
   }
   tg_core_check(fv.core);
-  cr_log_warn("%u of 117649 sequences of %d events at the whole core, %lu steps, every prefix checked", cnt, DEPTH, steps);
+  tg_note("%u of 117649 sequences of %d events at the whole core, %lu steps, every prefix checked", cnt, DEPTH, steps);
   cr_assert_eq(cnt, FV_SLOW ? 10696u : 117649u);
   fv_close(&fv);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fake_venue.h"
+#include "tests/note.h"
 
 #define SECOND UINT64_C(1000000000)
 #define INTENTS 8192
@@ -150,8 +151,8 @@ Test(tickets, held_and_filled_are_exact_whatever_becomes_of_orders) {
     cr_assert_eq(fv.core->tickets.lost_cnt, 0u);
     fv_close(&fv);
   }
-  cr_log_warn("%lu steps: %lu intents opened, %lu executed, %lu orders moved to another, %lu reopened", steps, opened, executed,
-              moved, reopened);
+  tg_note("%lu steps: %lu intents opened, %lu executed, %lu orders moved to another, %lu reopened", steps, opened, executed,
+          moved, reopened);
   cr_assert_gt(opened, 100u);
   cr_assert_gt(executed, 20u);
 }
@@ -319,8 +320,8 @@ Test(tickets, a_refused_order_that_lives_is_held_again) {
     for (uint32_t p = 0; p < TG_TICKETS_PAST; p++) former += fv.core->tickets.past[p].t.held_lots > 0;
   }
   finish();
-  cr_log_warn("%u refusals that were none, %lu reopened, %u steps with a former intent that holds", lied,
-              tg_core_stats(fv.core)->reopen_cnt, former);
+  tg_note("%u refusals that were none, %lu reopened, %u steps with a former intent that holds", lied,
+          tg_core_stats(fv.core)->reopen_cnt, former);
   cr_assert_gt(tg_core_stats(fv.core)->reopen_cnt, 10u);
   cr_assert_gt(former, 0u);
   fv_close(&fv);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/run/cold_intents.h"
+#include "tests/note.h"
 
 #define ID(n) (UINT64_C(7) << 32 | (uint64_t)(n))
 #define NOW (10 * (uint64_t)TG_NS_PER_S)
@@ -29,7 +30,7 @@ static void setup(void) {
 static void teardown(void) {
   char command[128];
   snprintf(command, sizeof command, "rm -rf -- '%s'", dir);
-  if (system(command) != 0) cr_log_warn("could not remove %s", dir);
+  if (system(command) != 0) tg_note("could not remove %s", dir);
 }
 
 static void tell_new(tg_intents_t *intents, uint64_t id) {

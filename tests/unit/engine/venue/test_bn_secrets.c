@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/venue/bn_cold.h"
+#include "tests/note.h"
 
 static char dir[64];
 
@@ -34,7 +35,7 @@ static void make(tg_conf_t *conf) {
 static void drop(void) {
   char command[128];
   snprintf(command, sizeof command, "rm -rf %s", dir);
-  if (system(command) != 0) cr_log_warn("%s is left", dir);
+  if (system(command) != 0) tg_note("%s is left", dir);
 }
 
 static int load(tg_bn_secrets_t *secrets, const tg_conf_t *conf, char text[512]) {
