@@ -30,7 +30,7 @@
 
 typedef enum tg_cold_phase {
   TG_COLD_RUN,      /* trading */
-  TG_COLD_STOPPING, /* STOP is with the core: cancels and answers under way */
+  TG_COLD_STOPPING, /* STOP is with the core: cancels and answers under way; then the last look at the venue */
   TG_COLD_CLOSING,  /* core stopped: dead-man timer disarmed, last requests */
   TG_COLD_DONE      /* hot lanes may end; the journal is still read */
 } tg_cold_phase_t;
@@ -70,6 +70,7 @@ typedef struct tg_stage_cold {
   tg_cold_disk_t disk;
   tg_decision_file_t decision; /* run_dir/decision.json */
   uint64_t beat_next_ns, stop_deadline_ns, cmd_no;
+  uint64_t look_ns; /* the last look at the venue before the end began; 0 not yet */
   uint64_t drained_cnt, core_wait_cnt;
   _Atomic int stop_wanted; /* 0, 1 a clean end, 2 at once */
   _Atomic int phase;       /* tg_cold_phase_t */

@@ -115,6 +115,11 @@ void tg_bn_cold_kill_off(tg_bn_cold_t *cold);
 const tg_bn_kill_t *tg_bn_cold_kill_state(const tg_bn_cold_t *cold);
 /* Starts account queries (TG_BN_WANT_*). */
 void tg_bn_cold_account(tg_bn_cold_t *cold, uint32_t want, uint64_t now_ns);
+/* The last look before a run ends, once the core has nothing open: orders of ours that the venue still shows are cancelled
+ * until it shows none; executions that no stream told are asked for at once. Over: both are answered (a ban may hold them for
+ * long). */
+void tg_bn_cold_last_look(tg_bn_cold_t *cold, uint64_t now_ns);
+bool tg_bn_cold_last_look_over(const tg_bn_cold_t *cold);
 /* Not wanted any more: no dialling; open sessions live on until their stage ends. Disarms the dead-man timer, except when
  * `orders_left`: then it shall run out and cancel what we could not. */
 void tg_bn_cold_stop(tg_bn_cold_t *cold, uint64_t now_ns, bool orders_left);

@@ -54,6 +54,7 @@ typedef struct bn_trades {
   bool due, busy;
   bool again;       /* a session came up while a question was out: its answer may be older than the session */
   bool catching_up; /* the first look since the start is not over: a former run is gone on with */
+  bool looked;      /* a comparison begun since the last look found nothing, or gave what it found to the core */
 } bn_trades_t;
 
 /* Executions told in full, by slot of (instrument, trade id): an overwritten one is told again, and the core knows it. */
@@ -92,6 +93,7 @@ struct tg_bn_cold {
   void *kill_spare_user;
   bn_id_t id[1u << BN_ID_BITS];
   bn_trades_t trades[TG_INSTR_MAX];
+  uint64_t look_ns; /* the last look before the end began (bn_last_look.c); 0 not yet */
   uint64_t seen[1u << BN_SEEN_BITS];
   bool user_was_up;
   void (*before_done)(void *user);

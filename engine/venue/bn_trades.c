@@ -305,7 +305,10 @@ static void compare_done(tg_bn_cold_t *cold, bn_call_t *call, const tg_http_answ
   }
   t->unseen_since_ns = 0;
   if (top > t->compare_id) t->compare_id = top;
-  if (cnt >= TRADES_LIMIT || last_id > top) t->compare_next_ns = cold->now_ns; /* there is more */
+  if (cnt >= TRADES_LIMIT || last_id > top)
+    t->compare_next_ns = cold->now_ns; /* there is more */
+  else
+    t->looked = answer->sent_ns >= cold->look_ns;
 }
 
 /* --- asking --- */
@@ -340,7 +343,7 @@ static void compare_turn(tg_bn_cold_t *cold, bn_trades_t *t, uint16_t instr_idx)
   bool up = false;
   for (int i = 0; i < TG_BN_SESSIONS; i++) up = up || (cold->sup[i].id == TG_SESSION_USER && cold->sup[i].up);
   if (!up || cold->conf->sync_trades_period_ms == 0 || cold->now_ns < t->compare_next_ns) return;
-  if (!weight_left(cold)) {
+  if (!weight_left(cold) && cold->look_ns == 0) { /* the end of a run is worth its weight */
     cold->stats.compares_held++;
     t->compare_next_ns = cold->now_ns + HELD_NS;
     return;
