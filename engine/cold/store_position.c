@@ -93,9 +93,14 @@ static int fold_opening(tg_store_t *store, uint64_t epoch, uint16_t instr_idx, f
 }
 
 static int fold_rows(tg_store_t *store, uint64_t epoch, uint16_t instr_idx, fold_t *fold) {
+  /* fills in the venue's order (trade ids rise in the order of matches) between what stands fast: adoptions, and fills that
+   * were told too late for their place */
   static const char sql[] =
-      "SELECT seq*2 AS at,0,side,px_ticks,qty_lots,commission_e8,moved_lots,flags FROM fills WHERE epoch=?1 AND instr=?2 "
-      "UNION ALL SELECT after_seq*2+1,1,0,cost_e8,qty_lots,0,NULL,0 FROM adoptions WHERE epoch=?1 AND instr=?2 ORDER BY at";
+      "WITH rows AS (SELECT seq*2 AS at,0 AS adopts,side,px_ticks,qty_lots,commission_e8,moved_lots,flags,trade_id,ts_ns,"
+      " (flags&5)=1 AS fast FROM fills WHERE epoch=?1 AND instr=?2 "
+      "UNION ALL SELECT after_seq*2+1,1,0,cost_e8,qty_lots,0,NULL,0,0,ts_ns,1 FROM adoptions WHERE epoch=?1 AND instr=?2),"
+      "parts AS (SELECT *,sum(fast) OVER (ORDER BY at,ts_ns ROWS UNBOUNDED PRECEDING) AS part FROM rows) "
+      "SELECT at,adopts,side,px_ticks,qty_lots,commission_e8,moved_lots,flags FROM parts ORDER BY part,fast DESC,trade_id,at";
   sqlite3_stmt *st = NULL;
   int rc = sqlite3_prepare_v2(store->db, sql, -1, &st, NULL);
   if (rc == SQLITE_OK) {

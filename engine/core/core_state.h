@@ -14,6 +14,7 @@
 #include "engine/core/order.h"
 #include "engine/core/position.h"
 #include "engine/core/router.h"
+#include "engine/core/sequence.h"
 #include "engine/core/tickets.h"
 #include "engine/core/trades.h"
 #include "engine/core/trip.h"
@@ -78,6 +79,7 @@ typedef struct tg_core_instr {
   tg_money_t money;
   tg_strategy_instr_t facts; /* the strategy's picture of filters */
   tg_position_t pos;
+  tg_sequence_t seq; /* of pos: fills in the venue's order */
   tg_trips_t trips;
   tg_strategy_order_t order_view[TG_CORE_LEVELS];
   tg_core_level_t level[TG_CORE_LEVELS];

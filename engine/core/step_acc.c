@@ -213,6 +213,7 @@ static void adopt(tg_core_t *core, tg_core_instr_t *instr) {
   tg_exposure_position(&core->exposure, instr->idx, instr->pos.qty_lots);
   if (instr->pos.mark_e8 > 0 && tg_position_mark(&instr->pos, &instr->money, instr->pos.mark_e8) != 0)
     core->stats.bad_msg_cnt++;
+  tg_sequence_reset(&instr->seq);
   tg_trips_adopt(&instr->trips, core->now_ns, instr->pos.qty_lots, instr->pos.cost_e8);
   instr->adopted = 1;
   instr->adopt_want = instr->differs = instr->drift_seen = 0;

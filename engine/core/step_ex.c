@@ -171,6 +171,24 @@ static void book_trip(tg_core_instr_t *instr, tg_trade_t *trade, const tg_msg_t 
     tg_trips_commission(&instr->trips, close_trip, open_trip, move->close_lots, fill->qty_lots, fill->commission_e8, false);
 }
 
+/* The position and the fill's own P&L in the venue's order; what a late one moved is known by its trades, too. *trip is what it
+ * does to the round trip under way, which goes by the order of booking. False: the numbers left their range. */
+static bool book_position(tg_core_t *core, tg_core_instr_t *instr, tg_trade_t *trade, int64_t moves, tg_position_move_t *trip) {
+  tg_position_t plain = instr->pos;
+  tg_sequence_fill_t fill = {.trade_id = trade->trade_id, .px_ticks = trade->px_ticks, .qty_lots = moves, .side = trade->side};
+  tg_sequence_out_t out;
+  if (tg_position_fill(&plain, &instr->money, (tg_side_t)trade->side, trade->px_ticks, moves, trip) != 0) return false;
+  if (tg_sequence_book(&instr->seq, &instr->pos, &instr->money, &fill, &out) != 0) return false;
+  trade->realised_e8 = out.move.realised_e8;
+  trade->barrier = out.barrier;
+  for (uint32_t n = 0; n < out.moved_cnt; n++) {
+    const tg_sequence_fill_t *moved = tg_sequence_newest(&instr->seq, n);
+    tg_trade_t *other = tg_trades_find(&core->trades, instr->idx, moved->trade_id);
+    if (other != NULL) other->realised_e8 = moved->realised_e8;
+  }
+  return true;
+}
+
 /* The position moves, once per trade id. False: the numbers left their range. */
 static bool book_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in, tg_side_t side, int64_t absorbed) {
   const tg_ex_fill_t *fill = &in->u.ex_fill;
@@ -183,19 +201,18 @@ static bool book_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *i
   trade->quiet = instr->trips.now.adopted != 0 || absorbed != 0; /* cost from a rounded entry price: P&L may differ */
   tg_position_move_t move = {0};
   int64_t moves = fill->qty_lots - absorbed;
-  if (moves > 0 && tg_position_fill(&instr->pos, &instr->money, side, fill->px_ticks, moves, &move) != 0) {
+  if (moves > 0 && !book_position(core, instr, trade, moves, &move)) {
     tg_exposure_unknown(&core->exposure, instr->idx);
     tg_core_tell_alarm(core, TG_ALARM_BAD_MESSAGE, instr->idx, fill->client_id, fill->px_ticks, fill->qty_lots);
     return false;
   }
-  trade->realised_e8 = move.realised_e8;
   instr->pos.maker_cnt += (in->flags & TG_F_MAKER) != 0;
   instr->pos.commission_e8 += fill->commission_e8;
   if (moves == fill->qty_lots) book_trip(instr, trade, in, &move, core->now_ns);
   if (instr->pos.mark_e8 > 0) (void)!tg_position_mark(&instr->pos, &instr->money, instr->pos.mark_e8);
   tg_trips_mark(&instr->trips, instr->pos.unrealised_e8);
-  if (!trade->lite && !trade->quiet && fill->realised_e8 != move.realised_e8)
-    tg_core_tell_alarm2(core, TG_ALARM_PNL_DRIFT, instr->idx, fill->client_id, move.realised_e8, fill->realised_e8,
+  if (!trade->lite && !trade->quiet && fill->realised_e8 != trade->realised_e8)
+    tg_core_tell_alarm2(core, TG_ALARM_PNL_DRIFT, instr->idx, fill->client_id, trade->realised_e8, fill->realised_e8,
                         (int64_t)fill->trade_id, 0);
   return true;
 }
@@ -206,6 +223,7 @@ static void tell_fill(tg_core_t *core, const tg_core_instr_t *instr, const tg_ms
   const tg_trade_t *trade = tg_trades_find(&core->trades, instr->idx, in->u.ex_fill.trade_id);
   msg->u.out_fill.realised_e8 = trade->realised_e8;
   msg->flags = (uint8_t)((in->flags & ~TG_F_ASK) | (side == TG_SELL ? TG_F_ASK : 0u));
+  if (trade->barrier) msg->flags = (uint8_t)((msg->flags & ~TG_F_SNAPSHOT) | TG_F_LAST);
 }
 
 static void strategy_fill(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t *in, tg_side_t side, uint8_t level) {

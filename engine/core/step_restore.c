@@ -28,6 +28,7 @@ static void on_position(tg_core_t *core, tg_core_instr_t *instr, const tg_msg_t 
   pos->commission_e8 = was->commission_e8;
   pos->funding_e8 = was->funding_e8;
   pos->unrealised_e8 = was->unrealised_e8;
+  tg_sequence_reset(&instr->seq);
   tg_trips_adopt(&instr->trips, core->now_ns, pos->qty_lots, pos->cost_e8);
   instr->trips.now.adopted = 0; /* the cost is ours and exact: the venue's P&L of its fills must agree */
   core->restart.position_cnt++;

@@ -22,8 +22,9 @@ typedef struct tg_trade {
   uint8_t side;
   uint8_t lite; /* commission and the venue's P&L are still to come */
   uint8_t used;
-  uint8_t quiet; /* the venue's P&L of it may differ from ours (adopted position); TG_TRADE_RESTORED */
-  uint8_t pad0[2];
+  uint8_t quiet;   /* the venue's P&L of it may differ from ours (adopted position); TG_TRADE_RESTORED */
+  uint8_t barrier; /* told too late for its place (sequence.h) */
+  uint8_t pad0;
 } tg_trade_t;
 
 typedef struct tg_trades {

@@ -21,7 +21,9 @@
 #define TG_MSG_FORMAT_VERSION 1 /* bump when a layout below changes; the tape header carries it */
 
 /* Message flags (tg_msg_t.flags). */
-#define TG_F_LAST 0x01u     /* MD_LEVELS, MD_DEPTH with no levels: the event is complete */
+/* MD_LEVELS, MD_DEPTH with no levels: the event is complete. OUT_FILL without TG_F_SNAPSHOT: told too late for its place among
+ * the fills, booked at the end; nothing that comes later is put in front of it. */
+#define TG_F_LAST 0x01u
 #define TG_F_ASK 0x02u      /* MD_LEVELS: these are asks (else bids) */
 #define TG_F_SNAPSHOT 0x04u /* MD_DEPTH: a snapshot, U == u == lastUpdateId; EX_FILL: told by userTrades, not by a stream */
 #define TG_F_LOST \
