@@ -20,15 +20,15 @@ sys.exit(len(rows) < 20 or any(t["accepted"] != (t.get("code") == 0) for t in ro
 PY
 }
 for way in ws rest; do
-  fault_run $way 17 25 venue.order_entry=$way grid.levels=3 <<EOS
-# 1.5 s is below the proof of absence (3 answers and 2 s): such an order is never written off
+  fault_run $way 17 25 venue.order_entry=$way grid.levels=3 order.absent_proof_ms=4000 <<EOS
+# 1.5 s is well below the proof of absence (3 answers and 4 s), also on a loaded machine: such an order is never written off
 on order.place /3 forget for=1500ms name=forget-listed
 on order.place /5 forget for=1500ms events=no name=forget-silent
 on $way.order.place /6 treat reply=503 name=forgotten-unknown
 on $way.order.place /10 treat reply=none name=forgotten-unanswered
 on $way.order.place 33 treat reply=cut name=forgotten-lost
 # ... and some that are forgotten for longer than any proof, while the stream tells of them
-on order.place 16..40 forget for=4s name=forget-long
+on order.place 16..40 forget for=7s name=forget-long
 EOS
   fault_happened $way forget-listed forget-silent forgotten-unknown forgotten-unanswered forgotten-lost forget-long
   check "$way: each forgotten order was taken once" remembered $way
