@@ -55,9 +55,7 @@ static uint8_t state_of(tg_intents_t *intents, uint64_t id) {
   return row.state;
 }
 
-TestSuite(cold_intents, .init = setup, .fini = teardown);
-
-Test(cold_intents, an_approval_that_the_core_does_not_take_is_failed) {
+Test(cold_intents, an_approval_that_the_core_does_not_take_is_failed, .init = setup, .fini = teardown) {
   tg_intents_t *intents = open_one(7);
   for (unsigned n = 1; n <= 3; n++) {
     tell_new(intents, ID(n));
@@ -84,7 +82,7 @@ Test(cold_intents, an_approval_that_the_core_does_not_take_is_failed) {
   cr_assert_eq(tg_cold_intents_close(intents, false, 0), 0);
 }
 
-Test(cold_intents, a_clean_end_closes_a_crash_leaves_it_to_the_next_start) {
+Test(cold_intents, a_clean_end_closes_a_crash_leaves_it_to_the_next_start, .init = setup, .fini = teardown) {
   tg_intents_t *intents = open_one(7);
   tell_new(intents, ID(1));
   tell_new(intents, ID(2));
@@ -105,7 +103,7 @@ Test(cold_intents, a_clean_end_closes_a_crash_leaves_it_to_the_next_start) {
   cr_assert_eq(tg_cold_intents_close(intents, true, NOW), 0);
 }
 
-Test(cold_intents, nobody_can_approve_without_a_store) {
+Test(cold_intents, nobody_can_approve_without_a_store, .init = setup, .fini = teardown) {
   tg_intents_t *intents = NULL;
   conf.store_enabled = 0;
   cr_assert_eq(tg_cold_intents_open(&intents, &conf, &tg_cold_names_plain, 7, NOW, err_text, sizeof err_text), 0);

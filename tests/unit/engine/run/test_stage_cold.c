@@ -103,7 +103,7 @@ Test(stage_cold, stop_from_the_control_socket_ends_the_engine) {
 
 Test(stage_cold, commands_reach_the_core) {
   world_t *w = make();
-  tg_msg_t msg, got;
+  tg_msg_t msg, got = {.kind = 0};
   tg_msg_init(&msg, TG_CMD, TG_INSTR_NONE, 5);
   msg.u.cmd.verb = TG_VERB_PAUSE;
   msg.u.cmd.cmd_no = 77;
