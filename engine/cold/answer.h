@@ -67,6 +67,8 @@ const char *tg_mode_word(uint8_t mode);
 json_t *tg_answer_e8(int64_t value_e8);
 json_t *tg_answer_px(const tg_mirror_t *mirror, uint16_t instr_idx, int64_t px_ticks);
 json_t *tg_answer_qty(const tg_mirror_t *mirror, uint16_t instr_idx, int64_t qty_lots);
+/* A TG_LIMIT_* in its own unit: quantity, money, ms, bps, %. */
+json_t *tg_answer_limit(const tg_mirror_t *mirror, uint16_t instr_idx, unsigned limit, int64_t value);
 /* Symbol, or "#3" for an instrument without a name, "" for none. */
 json_t *tg_answer_symbol(const tg_mirror_t *mirror, uint16_t instr_idx);
 json_t *tg_answer_client(uint64_t client_id);

@@ -83,7 +83,7 @@ static json_t *explain_value(const tg_mirror_t *mirror, uint16_t instr_idx, unsi
   }
 }
 
-static json_t *limit_value(const tg_mirror_t *mirror, uint16_t instr_idx, unsigned limit, int64_t value) {
+json_t *tg_answer_limit(const tg_mirror_t *mirror, uint16_t instr_idx, unsigned limit, int64_t value) {
   switch (tg_limit_unit(limit)) {
     case TG_LIMIT_UNIT_LOTS:
       return tg_answer_qty(mirror, instr_idx, value);
@@ -118,7 +118,7 @@ static json_t *limits_json(const tg_mirror_t *mirror, const tg_mirror_explain_t 
     int64_t value;
     if (!tg_mirror_limit(mirror, explain->decision.instr_idx, explain->limits_version, i, &value)) continue;
     json_array_append_new(list, json_pack("{s:s,s:o}", "limit", tg_limit_name(i), "value",
-                                          limit_value(mirror, explain->decision.instr_idx, i, value)));
+                                          tg_answer_limit(mirror, explain->decision.instr_idx, i, value)));
   }
   return list;
 }

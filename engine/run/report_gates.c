@@ -7,36 +7,18 @@
 #include "engine/core/view.h"
 #include "engine/run/engine_int.h"
 
-/* A value of a limit in its own unit. */
-static json_t *limit_json(const tg_mirror_t *mirror, uint16_t instr_idx, unsigned limit, int64_t value) {
-  switch (tg_limit_unit(limit)) {
-    case TG_LIMIT_UNIT_LOTS:
-      return tg_answer_qty(mirror, instr_idx, value);
-    case TG_LIMIT_UNIT_E8:
-      return tg_answer_e8(value);
-    case TG_LIMIT_UNIT_NS:
-      return json_sprintf("%lld ms", (long long)(value / TG_NS_PER_MS));
-    case TG_LIMIT_UNIT_BPS:
-      return json_sprintf("%lld bps", (long long)value);
-    case TG_LIMIT_UNIT_PCT:
-      return json_sprintf("%lld %%", (long long)value);
-    default:
-      return json_integer((json_int_t)value);
-  }
-}
-
 static void limit_rows(json_t *list, const tg_mirror_t *mirror, uint16_t instr_idx, const tg_view_gates_t *view) {
   for (unsigned i = 0; i < TG_LIMIT_CNT; i++) {
     bool running = view->use[i] != TG_VIEW_USE_NONE;
     int64_t room = 0;
     bool fits = running && !__builtin_sub_overflow(view->limit[i], view->use[i], &room);
     json_array_append_new(
-        list,
-        json_pack("{s:o,s:s,s:o,s:o,s:o,s:s}", "symbol", tg_answer_symbol(mirror, instr_idx), "limit", tg_limit_name(i),
-                  "value", view->limit[i] ? limit_json(mirror, instr_idx, i, view->limit[i]) : json_string("unset: blocks"),
-                  "use", running ? limit_json(mirror, instr_idx, i, view->use[i]) : json_string("per order"), "headroom",
-                  fits ? limit_json(mirror, instr_idx, i, room) : json_string("per order"), "scope",
-                  tg_scope_name((unsigned)view->scope[i])));
+        list, json_pack("{s:o,s:s,s:o,s:o,s:o,s:s}", "symbol", tg_answer_symbol(mirror, instr_idx), "limit", tg_limit_name(i),
+                        "value",
+                        view->limit[i] ? tg_answer_limit(mirror, instr_idx, i, view->limit[i]) : json_string("unset: blocks"),
+                        "use", running ? tg_answer_limit(mirror, instr_idx, i, view->use[i]) : json_string("per order"),
+                        "headroom", fits ? tg_answer_limit(mirror, instr_idx, i, room) : json_string("per order"), "scope",
+                        tg_scope_name((unsigned)view->scope[i])));
   }
 }
 
