@@ -12,6 +12,7 @@
 #include "engine/core/lifecycle.h"
 
 #define STOP_PATIENCE_NS (10 * (uint64_t)TG_NS_PER_S)
+#define LOOK_AFTER_NS (2 * (uint64_t)TG_NS_PER_S)
 #define LOOK_PATIENCE_NS (4 * (uint64_t)TG_NS_PER_S)
 #define HOT_ALIVE_NS (2 * (uint64_t)TG_NS_PER_S)
 
@@ -342,22 +343,23 @@ static void send_stop(tg_stage_cold_t *s, uint64_t now_ns) {
   s->stop_deadline_ns = now_ns + STOP_PATIENCE_NS;
 }
 
-/* The core has nothing open: does the venue say so, too? True: it does, or will not say in time. */
-static bool looked(tg_stage_cold_t *s, uint64_t now_ns) {
-  if (s->bn_stats.phase != TG_BN_RUNNING) return true;
+/* Does the venue agree that nothing of ours is left? Asked once the core has nothing open, or has waited LOOK_AFTER_NS for it.
+ * False: not yet; true: it does, or does not say in time. */
+static bool looked(tg_stage_cold_t *s, bool calm, uint64_t now_ns) {
+  if (s->look_over || s->bn_stats.phase != TG_BN_RUNNING) return true;
   if (s->look_ns == 0) {
+    if (!calm && now_ns + STOP_PATIENCE_NS < s->stop_deadline_ns + LOOK_AFTER_NS) return false;
     s->look_ns = now_ns;
     tg_bn_cold_last_look(s->bn, now_ns);
     return false;
   }
   bool over = tg_bn_cold_last_look_over(s->bn);
   if (!over && now_ns < s->look_ns + LOOK_PATIENCE_NS) return false;
+  s->look_over = true;
   if (!over) tg_log_warn("the venue did not say in time that none of ours is left: the next start compares");
-  if (s->kill.on) return true;
-  uint32_t found = tg_bn_cold_kill_state(s->bn)->order_cnt;
+  uint32_t found = s->kill.on || !calm ? 0 : tg_bn_cold_kill_state(s->bn)->order_cnt;
   if (found > 0)
     tg_log_warn("%u order(s) of ours that the core took for ended still rested and were cancelled", (unsigned)found);
-  tg_bn_cold_kill_off(s->bn);
   return true;
 }
 
@@ -369,9 +371,10 @@ static void stop_turn(tg_stage_cold_t *s, uint64_t now_ns) {
   if (phase == TG_COLD_RUN) {
     send_stop(s, now_ns);
     phase = TG_COLD_STOPPING;
-  } else if (phase == TG_COLD_STOPPING &&
-             (late || (atomic_load_explicit(s->core_stopped, memory_order_relaxed) && looked(s, now_ns)))) {
+  } else if (phase == TG_COLD_STOPPING) {
     bool orders_left = !atomic_load_explicit(s->core_stopped, memory_order_relaxed);
+    if (!(looked(s, !orders_left, now_ns) && !orders_left) && !late) return;
+    if (!s->kill.on) tg_bn_cold_kill_off(s->bn);
     if (orders_left) tg_log_error("stopping with orders that the venue has not accounted for: see `orders` in the store");
     tg_bn_cold_stop(s->bn, now_ns, orders_left);
     s->stop_deadline_ns = now_ns + 3 * (uint64_t)TG_NS_PER_S;

@@ -71,6 +71,7 @@ typedef struct tg_stage_cold {
   tg_decision_file_t decision; /* run_dir/decision.json */
   uint64_t beat_next_ns, stop_deadline_ns, cmd_no;
   uint64_t look_ns; /* the last look at the venue before the end began; 0 not yet */
+  bool look_over;
   uint64_t drained_cnt, core_wait_cnt;
   _Atomic int stop_wanted; /* 0, 1 a clean end, 2 at once */
   _Atomic int phase;       /* tg_cold_phase_t */

@@ -329,7 +329,7 @@ static void trades_ask(tg_bn_cold_t *cold, bn_trades_t *t, uint16_t instr_idx, u
   else
     tg_bn_req_int(&req, "startTime", t->since_ms);
   tg_bn_req_int(&req, "limit", TRADES_LIMIT);
-  t->busy = bn_call_send(cold, call, &req, 0) == 0;
+  t->busy = bn_call_send(cold, call, &req, cold->look_ns ? BN_URGENT : 0) == 0;
 }
 
 /* Comparing is worth nothing when it takes the weight that orders and truth need. */
