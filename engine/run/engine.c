@@ -27,6 +27,7 @@ static int exit_of(int err) {
     case -TG_ENOSPACE:
     case -TG_EPERM:
     case -TG_EIO:
+    case -TG_EUNKNOWN: /* a store whose last commit may or may not be on the disk */
     case -TG_ENOTFOUND:
       return TG_EXIT_SPACE;
     case -TG_ENOMEM:
